@@ -1,0 +1,1 @@
+"""Pure analysis: numbers and text in, facts out."""

@@ -1,0 +1,1 @@
+"""Pure audio analysis on numpy arrays."""

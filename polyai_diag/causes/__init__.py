@@ -1,0 +1,1 @@
+"""Causes: what the observations mean."""

@@ -1,0 +1,1 @@
+"""Media: Opus and RTP, sent, tapped and placed by timestamp."""

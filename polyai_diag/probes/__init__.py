@@ -1,0 +1,1 @@
+"""Probes: what happened on the wire, one protocol a file."""

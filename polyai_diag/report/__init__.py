@@ -1,0 +1,1 @@
+"""Report: a record with today's judgement, and its faces."""

@@ -1,0 +1,1 @@
+"""The nine steps, one check a file."""
