@@ -1,0 +1,282 @@
+"""The causes engine: facts in, findings out.
+
+A cause is one decorated generator over the facts, beside its row of text. It yields its
+evidence; a cause without evidence is not named. Judging reads the record alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+from polyai_diag.failures import Failure
+from polyai_diag.model import (
+    NOT_ASKED,
+    Evidence,
+    Finding,
+    Guide,
+    Observation,
+    Record,
+    Severity,
+    Status,
+    StepResult,
+    Verdict,
+)
+
+_EVIDENCE_LIMIT = 12
+
+
+class Layer(IntEnum):
+    """Where a cause stands on the way of the call; what comes first is shown first."""
+
+    TOKEN = 1
+    NETWORK = 2
+    HTTP = 3
+    SIGNALING = 4
+    UDP = 5
+    TURN = 6
+    NAT = 7
+    ICE = 8
+    DTLS = 9
+    SDP = 10
+    RTP = 11
+    AUDIO = 12
+    ANY = 13
+
+
+class Seen(NamedTuple):
+    """An observation and where it stands in the record."""
+
+    step: str
+    position: int
+    observation: Observation
+
+    def says(self, text: str) -> Evidence:
+        """Make it evidence, in words."""
+        return Evidence(step=self.step, observation=self.position, text=text)
+
+    def note(self, key: str) -> Any:
+        """Return one of its notes, None where it has no such note."""
+        return self.observation.notes.get(key)
+
+    @property
+    def host(self) -> str:
+        """The host that its endpoint names."""
+        return endpoint_host(self.observation.endpoint)
+
+
+class Facts:
+    """What the rules may look at: a record, and questions about it."""
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        self.judged_at = datetime.fromisoformat(record.started)
+        self._seen = [
+            Seen(step.name, position, observation)
+            for step in record.steps
+            for position, observation in enumerate(step.observations)
+        ]
+
+    def step(self, name: str) -> StepResult:
+        """Return one step."""
+        return self.record.step(name)
+
+    def seen(self, *operations: str, step: str | None = None, **notes: Any) -> Iterator[Seen]:
+        """Observations of these operations whose notes hold what is given."""
+        for seen in self._seen:
+            if seen.observation.operation not in operations or step not in (None, seen.step):
+                continue
+            if all(seen.observation.notes.get(key) == value for key, value in notes.items()):
+                yield seen
+
+    def failed(
+        self, *operations: str, failures: Iterable[Failure] | None = None, **notes: Any
+    ) -> Iterator[Seen]:
+        """Those of them that failed, in one of these ways or in any."""
+        wanted = None if failures is None else frozenset(failures)
+        for seen in self.seen(*operations, **notes):
+            failure = seen.observation.failure
+            if failure not in (None, Failure.INTERRUPTED) and (wanted is None or failure in wanted):
+                yield seen
+
+    def succeeded(self, *operations: str, **notes: Any) -> Iterator[Seen]:
+        """Those of them that did not fail."""
+        return (s for s in self.seen(*operations, **notes) if s.observation.failure is None)
+
+    def broken(self, *steps: str) -> bool:
+        """Whether one of these steps failed, or could not be reached because of what failed."""
+        return any(
+            step.status is not Status.PASSED
+            and not (step.status is Status.SKIPPED and step.reason == NOT_ASKED)
+            for step in map(self.record.step, steps)
+        )
+
+
+Rule = Callable[[Facts], Iterator[Evidence | Seen]]
+
+
+@dataclass(frozen=True)
+class Cause:
+    """A row of the catalogue and the rule that finds it."""
+
+    id: str
+    layer: Layer
+    title: str
+    remedy: str
+    reference: str
+    guide: Guide | None
+    breaks: tuple[str, ...]  # steps that cannot pass because of it: what makes it critical
+    explains: tuple[str, ...]
+    per_host: bool  # it explains only what happened with the same host
+    rule: Rule
+
+
+CAUSES: dict[str, Cause] = {}
+"""The catalogue, by id, in the order of the way of the call."""
+
+
+def cause(  # noqa: PLR0913 - one row of the catalogue, each field named where it is written
+    cause_id: str,
+    *,
+    layer: Layer,
+    title: str,
+    remedy: str,
+    breaks: tuple[str, ...],
+    reference: str = "",
+    guide: Guide | None = None,
+    explains: tuple[str, ...] = (),
+    per_host: bool = False,
+) -> Callable[[Rule], Rule]:
+    """Enter a rule in the catalogue. Raises ValueError for an id that is taken."""
+
+    def enter(rule: Rule) -> Rule:
+        if cause_id in CAUSES:
+            raise ValueError(f"cause {cause_id!r} is entered twice")
+        CAUSES[cause_id] = Cause(
+            cause_id, layer, title, remedy, reference, guide, breaks, explains, per_host, rule
+        )
+        return rule
+
+    return enter
+
+
+def judge(record: Record) -> tuple[Finding, ...]:
+    """Name the causes that the record has evidence for: roots first, the worst first."""
+    facts = Facts(record)
+    evidence = {c.id: list(_evidence(c, facts)) for c in CAUSES.values()}
+    present = {cause_id: found for cause_id, found in evidence.items() if found}
+    findings = [_finding(CAUSES[cause_id], facts, present) for cause_id in present]
+    findings += _unexplained(facts, present)
+    return tuple(sorted(findings, key=_rank))
+
+
+def verdict(record: Record, findings: Iterable[Finding]) -> Verdict:
+    """Say in one word how the run ended: the first that holds."""
+    severities = {finding.severity for finding in findings}
+    if Severity.CRITICAL in severities:
+        return Verdict.FAILED
+    if any(step.status in (Status.ERROR, Status.CANCELLED) for step in record.steps):
+        return Verdict.INCOMPLETE
+    return Verdict.DEGRADED if Severity.WARNING in severities else Verdict.HEALTHY
+
+
+def root_causes(findings: Iterable[Finding]) -> tuple[str, ...]:
+    """Ids of the findings that no other explains and that matter, each once."""
+    roots = (f.id for f in findings if not f.explained_by and f.severity is not Severity.INFO)
+    return tuple(dict.fromkeys(roots))
+
+
+def endpoint_host(endpoint: str) -> str:
+    """Return the host of `scheme:host:port?…`, `scheme://host:port/…` or `host:port`."""
+    rest = endpoint.split("://", 1)[-1]
+    for scheme in ("stun:", "stuns:", "turn:", "turns:"):
+        rest = rest.removeprefix(scheme)
+    rest = rest.split("/", 1)[0].split("?", 1)[0]
+    if rest.startswith("["):
+        return rest[1:].split("]", 1)[0]
+    return rest.rsplit(":", 1)[0] if rest.count(":") == 1 else rest
+
+
+def describe(observation: Observation) -> str:
+    """One line for an observation: what, with whom, how it ended, after how long."""
+    ending = observation.failure or "ok"
+    detail = observation.notes.get("detail")
+    said = f" ({detail})" if detail else ""
+    duration = observation.duration_ms
+    after = f"{duration:.0f} ms" if duration >= 10 else f"{duration:.1f} ms"
+    return f"{observation.operation} {observation.endpoint}: {ending}{said} after {after}"
+
+
+def _evidence(row: Cause, facts: Facts) -> Iterator[Evidence]:
+    for count, item in enumerate(row.rule(facts)):
+        if count == _EVIDENCE_LIMIT:
+            return
+        yield item.says(describe(item.observation)) if isinstance(item, Seen) else item
+
+
+def _finding(row: Cause, facts: Facts, present: dict[str, list[Evidence]]) -> Finding:
+    return Finding(
+        id=row.id,
+        severity=Severity.CRITICAL if facts.broken(*row.breaks) else Severity.WARNING,
+        title=row.title,
+        summary=present[row.id][0].text,
+        evidence=tuple(present[row.id]),
+        remedy=row.remedy,
+        reference=row.reference,
+        guide=row.guide,
+        explained_by=tuple(_explaining(row, facts, present)),
+    )
+
+
+def _explaining(row: Cause, facts: Facts, present: dict[str, list[Evidence]]) -> Iterator[str]:
+    for other_id, evidence in present.items():
+        other = CAUSES[other_id]
+        if row.id not in other.explains:
+            continue
+        if not other.per_host or _hosts(facts, evidence) & _hosts(facts, present[row.id]):
+            yield other_id
+
+
+def _hosts(facts: Facts, evidence: Iterable[Evidence]) -> set[str]:
+    return {
+        endpoint_host(facts.step(e.step).observations[e.observation].endpoint)
+        for e in evidence
+        if e.observation is not None
+    }
+
+
+def _unexplained(facts: Facts, present: dict[str, list[Evidence]]) -> Iterator[Finding]:
+    cited = {e.step for evidence in present.values() for e in evidence}
+    orphans = [
+        step
+        for step in facts.record.steps
+        if step.status is Status.FAILED and step.name not in cited
+    ]
+    if not orphans:
+        return
+    evidence = tuple(e for step in orphans for e in _failures_of(step))[:_EVIDENCE_LIMIT]
+    names = ", ".join(step.name for step in orphans)
+    yield Finding(
+        id="unexplained",
+        severity=Severity.CRITICAL,
+        title=f"Something failed that no known cause accounts for ({names})",
+        summary=evidence[0].text,
+        evidence=evidence,
+        remedy="Send this report to PolyAI: it shows what was seen, and a rule is missing for it.",
+    )
+
+
+def _failures_of(step: StepResult) -> Iterator[Evidence]:
+    failing = [(i, o) for i, o in enumerate(step.observations) if o.failure]
+    for index, observation in failing:
+        yield Evidence(step=step.name, observation=index, text=describe(observation))
+    if not failing:
+        yield Evidence(step=step.name, text=f"{step.name}: {step.reason or 'failed'}")
+
+
+def _rank(finding: Finding) -> tuple[bool, int, int]:
+    layer = CAUSES[finding.id].layer if finding.id in CAUSES else Layer.ANY
+    return (bool(finding.explained_by), list(Severity).index(finding.severity), layer)

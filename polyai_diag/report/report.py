@@ -1,0 +1,169 @@
+"""Report: a record, today's judgement of it, and its faces."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from polyai_diag import causes
+from polyai_diag.model import SCHEMA_VERSION, Finding, Record, StepResult, Verdict
+from polyai_diag.redact import anonymize
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class ReportError(ValueError):
+    """What was given is no report of ours; the text is one line and says where it breaks."""
+
+
+class Document(Record, frozen=True, kw_only=True):
+    """The JSON of a report: the record's keys, and the judgement's."""
+
+    verdict: Verdict
+    root_causes: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+
+class Report:
+    """What a run saw and what it means.
+
+    The record is kept as it was; verdict and findings are judged from it by the causes of the
+    installed version, so that a saved report read back gets today's judgement.
+    """
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """Every cause that has evidence: roots first, the worst first."""
+        return causes.judge(self.record)
+
+    @property
+    def verdict(self) -> Verdict:
+        """`healthy`, `degraded` (warnings only), `failed` or `incomplete`."""
+        return causes.verdict(self.record, self.findings)
+
+    @property
+    def root_causes(self) -> tuple[str, ...]:
+        """Ids of the findings that no other finding explains."""
+        return causes.root_causes(self.findings)
+
+    @property
+    def steps(self) -> tuple[StepResult, ...]:
+        """All nine steps, in order."""
+        return self.record.steps
+
+    def step(self, name: str) -> StepResult:
+        """Return the step of that name; raises KeyError."""
+        return self.record.step(name)
+
+    def anonymized(self) -> Report:
+        """Return the same report with an alias for every address and host name."""
+        return Report(msgspec.convert(anonymize(msgspec.to_builtins(self.record)), Record))
+
+    def to_json(self) -> str:
+        """Return the report as JSON (see `schema.json` in this package)."""
+        document = {
+            **msgspec.to_builtins(self.record),
+            "verdict": self.verdict,
+            "root_causes": self.root_causes,
+            "findings": self.findings,
+        }
+        ordered = {name: document[name] for name in _KEYS}
+        return msgspec.json.format(msgspec.json.encode(ordered), indent=2).decode()
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Report:
+        """Read a saved report and judge it anew. Raises ReportError."""
+        try:
+            record = msgspec.json.decode(text, type=Record)
+        except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as exc:
+            raise ReportError(f"this is no report of polyai-diag: {exc}") from None
+        if record.schema_version > SCHEMA_VERSION:
+            raise ReportError(
+                f"the report's schema_version is {record.schema_version}, "
+                f"this version reads up to {SCHEMA_VERSION}: install a newer polyai-diag"
+            )
+        return cls(record)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per observation: step, operation, endpoint, times in ms, failure.
+
+        Raises ImportError when pandas (extra `lab`) is not installed.
+        """
+        import pandas as pd  # noqa: PLC0415 - heavy, and only needed here
+
+        rows: list[dict[str, Any]] = [
+            {"step": step.name, **msgspec.to_builtins(observation)}
+            for step in self.steps
+            for observation in step.observations
+        ]
+        columns = [
+            "step",
+            "operation",
+            "endpoint",
+            "started_ms",
+            "duration_ms",
+            "failure",
+            "notes",
+        ]
+        return pd.DataFrame(rows, columns=columns)
+
+    def to_html(self) -> str:
+        """Return one HTML page that asks nothing of the network."""
+        from polyai_diag.report.html import render_html  # noqa: PLC0415 - Jinja2 loads late
+
+        return render_html(self)
+
+    def to_markdown(self) -> str:
+        """Return Markdown for a ticket."""
+        from polyai_diag.report.markdown import render_markdown  # noqa: PLC0415
+
+        return render_markdown(self)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the report; the ending chooses the form: .json, .html or .md.
+
+        Raises ReportError for another ending, OSError when it cannot be written.
+        """
+        path = Path(path)
+        forms = {".json": self.to_json, ".html": self.to_html, ".md": self.to_markdown}
+        if path.suffix not in forms:
+            raise ReportError(f"{path.name}: the ending must be one of {', '.join(forms)}")
+        path.write_text(forms[path.suffix](), encoding="utf-8")
+        return path
+
+    def _repr_html_(self) -> str:
+        from polyai_diag.report.html import render_fragment  # noqa: PLC0415
+
+        return render_fragment(self)
+
+    def __repr__(self) -> str:
+        named = ", ".join(self.root_causes) or "no cause named"
+        return f"<Report {self.verdict.value}: {named}>"
+
+
+_KEYS = (
+    "schema_version",
+    "tool",
+    "started",
+    "duration_ms",
+    "verdict",
+    "root_causes",
+    "findings",
+    "steps",
+    "call",
+    "target",
+    "environment",
+)
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a report (2020-12), from the types that write it."""
+    schema = msgspec.json.schema(Document)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
