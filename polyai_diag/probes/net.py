@@ -41,9 +41,9 @@ async def resolve(host: str, port: int, trace: Trace) -> list[Address]:
 
     An address given as such is returned without asking anyone. Empty when there is none.
     """
-    literal = _literal(host, port)
-    if literal is not None:
-        return [literal]
+    written = literal(host, port)
+    if written is not None:
+        return [written]
     with trace.observe("dns_lookup", host) as seen:
         async with asyncio.timeout(DNS_TIMEOUT_S):
             loop = asyncio.get_running_loop()
@@ -150,7 +150,8 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
-def _literal(host: str, port: int) -> Address | None:
+def literal(host: str, port: int) -> Address | None:
+    """Return the address that a host is written as, None where it is a name."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -21,6 +20,7 @@ from polyai_diag.probes.stun_transport import (
     open_udp,
     shown,
 )
+from polyai_diag.probes.waiting import happens_within
 from polyai_diag.stun_message import Method, StunMalformed
 
 if TYPE_CHECKING:
@@ -100,9 +100,7 @@ class _Row:
             raise self._transport.broken
 
     async def _pause(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._enough.wait()
+        await happens_within(seconds, self._enough.wait())
 
     async def _ask(self) -> None:
         started_s = time.monotonic()

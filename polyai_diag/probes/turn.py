@@ -25,6 +25,7 @@ from polyai_diag.probes.stun_transport import (
     open_udp,
     shown,
 )
+from polyai_diag.probes.waiting import happens_within
 from polyai_diag.stun_message import TRANSPORT_UDP, Message, Method, StunMalformed
 
 if TYPE_CHECKING:
@@ -296,7 +297,7 @@ class _Attempt:
 
 
 async def _echo(near: Allocation) -> list[float]:
-    """Send packets as a call would, 20 ms apart; return the round trips in ms of those that came."""
+    """Send packets 20 ms apart, as a call does; return the round trips in ms of those that came."""
     sent_s: dict[bytes, float] = {}
     round_trips_ms: dict[bytes, float] = {}
     complete = asyncio.Event()
@@ -314,7 +315,5 @@ async def _echo(near: Allocation) -> list[float]:
         sent_s[payload[:8]] = time.monotonic()
         near.send_on_channel(payload)
         await asyncio.sleep(ECHO_SPACING_S)
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(ECHO_WAIT_S):
-            await complete.wait()
+    await happens_within(ECHO_WAIT_S, complete.wait())
     return list(round_trips_ms.values())
