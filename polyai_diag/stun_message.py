@@ -55,7 +55,7 @@ CHANGE_IP = 0x4
 """CHANGE-REQUEST: answer from the other address (RFC 5780 §7.2)."""
 CHANGE_PORT = 0x2
 
-_MAX_BYTES = 65_535
+_MAX_BYTES = 65_552  # what a length in 16 bits can say, and the header
 _MESSAGE_INTEGRITY = 0x0008
 _FINGERPRINT = 0x8028
 _REASONS = {
@@ -125,6 +125,7 @@ _ADDED: list[stun.AttributeEntry] = [
     (0x001A, "DONT-FRAGMENT", stun.pack_none, stun.unpack_none),
     (0x0022, "RESERVATION-TOKEN", _token, _token),
     (0x0026, "PADDING", stun.pack_bytes, stun.unpack_bytes),
+    (0x0027, "RESPONSE-PORT", stun.pack_unsigned_short, stun.unpack_unsigned_short),
     (0x8023, "ALTERNATE-SERVER", stun.pack_address, stun.unpack_address),
 ]
 for _entry in _ADDED:
