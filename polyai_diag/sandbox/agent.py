@@ -37,10 +37,13 @@ class Agent:
         self._say(_greeting())
 
     async def listen(self, caller: MediaStreamTrack) -> None:
-        """Answer each time the caller ends a turn. Raises MediaStreamError when the track ends."""
+        """Answer each turn of the caller's, deaf while it speaks itself. Raises MediaStreamError when the track ends."""
         speaking_s = pause_s = 0.0
         while True:
             frame = await caller.recv()
+            if self.track.playing:
+                speaking_s = 0.0
+                continue
             if _level_dbfs(frame.to_ndarray()) > _SPEECH_FROM_DBFS:  # type: ignore[union-attr]
                 speaking_s, pause_s = speaking_s + FRAME_S, 0.0
             else:

@@ -60,7 +60,8 @@ class Call:
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._faults = faults
         self._relayed_addresses = relayed_addresses
-        self._voice = Echo(silent=faults.send_silence) if echo else Agent(silent=faults.send_silence)
+        voice = Echo if echo else Agent
+        self._voice = voice(silent=faults.send_silence)
         self._listening: list[asyncio.Task[None]] = []
         self._candidates = 0
         self._pc = RTCPeerConnection(
@@ -74,7 +75,7 @@ class Call:
             raise OfferRefused(f"Failed to process the offer: {issues[0].message}")
         try:
             await self._negotiate(with_reachable_candidates(offer))
-        except Exception as exc:  # noqa: BLE001 - aiortc raises whatever it trips over in an SDP
+        except Exception as exc:  # aiortc raises whatever it trips over in an SDP
             raise OfferRefused(f"Failed to process the offer: {type(exc).__name__}") from exc
         answer = self._pc.localDescription.sdp
         return with_media_rejected(answer) if self._faults.reject_audio else answer

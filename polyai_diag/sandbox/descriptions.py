@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-
 from typing import TYPE_CHECKING
 
 from polyai_diag.analysis.sdp import parse_sdp

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from polyai_diag.sandbox.turn_service import TurnFaults
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -81,3 +83,8 @@ def chosen(ids: Iterable[str]) -> list[Fault]:
 def gateway_faults(faults: Iterable[Fault]) -> GatewayFaults:
     """Put together what the gateway does wrong."""
     return GatewayFaults(**{name: True for fault in faults for name in fault.gateway})
+
+
+def turn_faults(faults: Iterable[Fault]) -> TurnFaults:
+    """Put together what the STUN and TURN server does wrong."""
+    return TurnFaults(**{name: True for fault in faults for name in fault.turn})

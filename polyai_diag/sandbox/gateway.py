@@ -6,12 +6,13 @@ It speaks as the published clients expect, on 127.0.0.1 alone.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
 import json
 import logging
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -32,7 +33,6 @@ from polyai_diag.protocol import (
 )
 from polyai_diag.sandbox.calls import Call, OfferRefused
 from polyai_diag.sandbox.descriptions import candidates_of, without_candidates
-from polyai_diag.sandbox.faults import GatewayFaults
 
 if TYPE_CHECKING:
     import ssl
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
     from polyai_diag.media.aiortc_taps import Address
     from polyai_diag.model import Json
+    from polyai_diag.sandbox.faults import GatewayFaults
 
 HOST = "127.0.0.1"
 SIGNALING_PATH = "/api/v1/webrtc/signal"
@@ -50,10 +51,10 @@ _MOVED_SIGNALING_PATH = "/api/v1/webrtc/signaling"
 _MAX_CALLS = 64
 _MAX_HELD_CANDIDATES = 64
 
-_log = logging.getLogger(__name__)
 _websocket_log = logging.getLogger(f"{__name__}.websocket")
-# It would log tokens, and every client that connects to see whether the port is open.
-_websocket_log.setLevel(logging.CRITICAL)
+# Its debug lines hold tokens; a client that only looks whether the port is open is no error.
+_websocket_log.setLevel(logging.WARNING)
+_websocket_log.addFilter(lambda record: record.msg != "opening handshake failed")
 
 
 @dataclass(frozen=True, repr=False)
@@ -62,14 +63,14 @@ class GatewayConfig:
 
     token: str
     ice_servers: list[dict[str, Json]]
-    allow_echo: bool = True
-    trickle: bool = False
-    faults: GatewayFaults = GatewayFaults()
-    relayed_addresses: AbstractSet[Address] = frozenset()
+    allow_echo: bool
+    trickle: bool
+    faults: GatewayFaults
+    relayed_addresses: AbstractSet[Address]
 
 
 class Gateway:
-    """Serves from `start()` to `close()`; `port` is known in between."""
+    """An `async with` block that serves; leaving it ends every call and closes every socket."""
 
     def __init__(self, config: GatewayConfig, ssl_context: ssl.SSLContext) -> None:
         self.config = config
@@ -78,8 +79,7 @@ class Gateway:
         self._ssl_context = ssl_context
         self._server: Server | None = None
 
-    async def start(self) -> None:
-        """Bind an ephemeral port and serve."""
+    async def __aenter__(self) -> Self:
         self._server = await serve(
             self._serve_socket,
             HOST,
@@ -92,9 +92,9 @@ class Gateway:
             logger=_websocket_log,
         )
         self.port = next(iter(self._server.sockets)).getsockname()[1]
+        return self
 
-    async def close(self) -> None:
-        """Stop, and return when every call and socket is closed."""
+    async def __aexit__(self, *_: object) -> None:
         if self._server:
             self._server.close()
             await self._server.wait_closed()
@@ -121,9 +121,7 @@ class Gateway:
             return self._ice_servers(connection, request, url.query)
         return connection.respond(HTTPStatus.NOT_FOUND, "404 page not found\n")
 
-    def _ice_servers(
-        self, connection: ServerConnection, request: Request, query: str
-    ) -> Response:
+    def _ice_servers(self, connection: ServerConnection, request: Request, query: str) -> Response:
         if request.method == "OPTIONS":
             return _preflight(connection)
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -136,10 +134,7 @@ class Gateway:
     # --- WebSocket ----------------------------------------------------------------------------
 
     async def _serve_socket(self, socket: ServerConnection) -> None:
-        try:
-            await _Signaling(self, socket).run()
-        except Exception:
-            _log.exception("A signaling socket broke off; this is a fault of the sandbox itself")
+        await _Signaling(self, socket).run()
 
 
 class _Signaling:
@@ -212,10 +207,16 @@ class _Signaling:
             return "UNAUTHORIZED", "Auth token required"
         if not self._gateway.accepts(offer.token):
             return "UNAUTHORIZED", "Invalid authentication token"
+        return self._refusal_of_mode(offer) or self._refusal_of_call()
+
+    def _refusal_of_mode(self, offer: Offer) -> tuple[str, str] | None:
         if offer.mode and offer.mode not in MODES + LEGACY_MODES:
             return "INVALID_ARGUMENT", "Unknown mode"
         if offer.mode == "echo" and not self._config.allow_echo:
             return "FORBIDDEN", "Echo mode is not allowed"
+        return None
+
+    def _refusal_of_call(self) -> tuple[str, str] | None:
         if self._call:
             return "INVALID_MESSAGE", "This connection has a call already"
         if len(self._gateway.calls) >= _MAX_CALLS:
@@ -251,10 +252,8 @@ class _Signaling:
         frame = close_frame(call.session_id)
         if state == "failed":
             frame = error_frame(call.session_id, "MEDIA_BRIDGE_FAILURE", "The media path failed")
-        try:
+        with contextlib.suppress(ConnectionClosed):
             await self._socket.send(frame)
-        except ConnectionClosed:
-            pass
 
     async def _end_call(self) -> None:
         call, self._call = self._call, None
