@@ -52,6 +52,11 @@ class PacketTrack(MediaStreamTrack):
         self.sent_s = []
         self.first_timestamp = None
 
+    @property
+    def playing(self) -> bool:
+        """Whether packets of `play()` are left."""
+        return bool(self._queue)
+
     async def played(self) -> None:
         """Wait until the last packet has been handed over."""
         await self._done.wait()
