@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Self, TextIO
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -57,7 +57,7 @@ class Screen:
         self._doing: dict[str, str] = {}
         self._live = Live(console=self.console, refresh_per_second=8, transient=True)
 
-    def __enter__(self) -> Screen:
+    def __enter__(self) -> Self:
         if self.console.is_terminal:
             self._live.start()
         return self
