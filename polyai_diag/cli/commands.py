@@ -77,16 +77,14 @@ def sandbox(args: argparse.Namespace) -> int:
 
 def causes(args: argparse.Namespace) -> int:
     """List the catalogue."""
-    from rich.console import Console  # noqa: PLC0415
-
     from polyai_diag.causes import CAUSES  # noqa: PLC0415
-    from polyai_diag.cli.console import print_catalogue  # noqa: PLC0415
+    from polyai_diag.cli.console import new_console, print_catalogue  # noqa: PLC0415
 
     if args.json:
         rows = {row.id: {"title": row.title, "remedy": row.remedy} for row in CAUSES.values()}
         print(json.dumps(rows, indent=2))
     else:
-        print_catalogue(Console())
+        print_catalogue(new_console())
     return HEALTHY
 
 

@@ -47,11 +47,22 @@ _VERDICTS = {
 }
 
 
+PLAIN_WIDTH = 160  # where there is no terminal: long lines survive a log better than short ones
+
+
+def new_console(stream: TextIO | None = None) -> Console:
+    """Return a console as wide as the terminal, or wide where there is none."""
+    console = Console(file=stream, highlight=False)
+    return (
+        console if console.is_terminal else Console(file=stream, highlight=False, width=PLAIN_WIDTH)
+    )
+
+
 class Screen:
     """Shows a run as it goes on; plain lines where there is no terminal."""
 
     def __init__(self, stream: TextIO, *, verbose: bool) -> None:
-        self.console = Console(file=stream, highlight=False, soft_wrap=True)
+        self.console = new_console(stream)
         self._verbose = verbose
         self._results: dict[str, StepResult] = {}
         self._doing: dict[str, str] = {}
