@@ -55,7 +55,11 @@ def demo(args: argparse.Namespace) -> int:
             target = sandbox.target(**overrides, hold_s=seconds("hold", args.hold, 0))
             return await _diagnose(args, target, screen, started)
 
-    return _run_and_show(args, diagnose)
+    if not args.check:
+        return _run_and_show(args, diagnose)
+    named: list[str] = []
+    code = _run_and_show(args, diagnose, named)
+    return _checked(code, args.fault or [], named)
 
 
 def sandbox(args: argparse.Namespace) -> int:
@@ -106,6 +110,19 @@ def analyze(args: argparse.Namespace) -> int:
     return max(analyze_one(name, as_json=args.json) for name in args.files)
 
 
+def _checked(code: int, faults: Sequence[str], named: Sequence[str]) -> int:
+    """Return 0 when just the faults that were played have been named."""
+    if code not in (HEALTHY, CRITICAL, WARNINGS):
+        return code
+    played, said = ", ".join(sorted(faults)) or "none", ", ".join(sorted(named)) or "none"
+    right = set(faults) == set(named)
+    print(
+        f"faults played: {played}; causes named: {said}: {'as it should be' if right else 'WRONG'}",
+        file=sys.stderr,
+    )
+    return HEALTHY if right else CRITICAL
+
+
 # --- running ----------------------------------------------------------------------------------
 
 Diagnose = Callable[["Screen", Callable[["Runner"], None]], Awaitable["Report"]]
@@ -136,7 +153,10 @@ async def _diagnose(
     return report.anonymized() if args.anonymize else report
 
 
-def _run_and_show(args: argparse.Namespace, diagnose: Diagnose) -> int:
+def _run_and_show(
+    args: argparse.Namespace, diagnose: Diagnose, named: list[str] | None = None
+) -> int:
+    """Run, print, write; `named` takes the root causes' ids."""
     from polyai_diag.cli.console import Screen, print_report  # noqa: PLC0415
 
     stream = sys.stderr if args.json == "-" else sys.stdout
@@ -154,6 +174,8 @@ def _run_and_show(args: argparse.Namespace, diagnose: Diagnose) -> int:
             return await diagnose(screen, runners.append)
 
     report = asyncio.run(go())
+    if named is not None:
+        named += report.root_causes
     screen = Screen(stream, verbose=False)
     print_report(screen.console, report)
     written = _write(args, report, screen)

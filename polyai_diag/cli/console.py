@@ -141,14 +141,16 @@ def _print_finding(console: Console, finding: Finding, others: tuple[Finding, ..
     heading = Text(finding.title, style=f"bold {colour}")
     console.print(heading.append(f"  [{finding.id}, {finding.severity.value}]", "bright_black"))
     for evidence in finding.evidence:
-        console.print(Padding(Text(f"· {evidence.text}"), (0, 0, 0, 2)))
-    console.print(Padding(Text(f"→ {finding.remedy}", style="bold"), (0, 0, 0, 2)))
+        console.print(Padding(Text(f"· {evidence.text}"), (0, 0, 0, 2), expand=False))
+    console.print(Padding(Text(f"→ {finding.remedy}", style="bold"), (0, 0, 0, 2), expand=False))
     if finding.reference:
-        console.print(Padding(Text(finding.reference, style="bright_black"), (0, 0, 0, 4)))
+        console.print(
+            Padding(Text(finding.reference, style="bright_black"), (0, 0, 0, 4), expand=False)
+        )
     for other in others:
         if finding.id in other.explained_by:
             text = f"explains: {other.title} [{other.id}]"
-            console.print(Padding(Text(text, style="bright_black"), (0, 0, 0, 2)))
+            console.print(Padding(Text(text, style="bright_black"), (0, 0, 0, 2), expand=False))
 
 
 def _cells(result: StepResult) -> tuple[Text, Text, Text, Text]:
