@@ -93,7 +93,7 @@ class Call:
         for task in self._listening:
             task.cancel()
         await asyncio.gather(*self._listening, return_exceptions=True)
-        await self._pc.close()
+        await aiortc_taps.close_fully(self._pc)
         self._end("closed")
 
     async def _negotiate(self, offer: str) -> None:
