@@ -24,7 +24,7 @@ def in_loop(test: Callable[_P, Coroutine[Any, Any, None]]) -> Callable[_P, None]
         async with asyncio.timeout(LIMIT_S):
             await test(*args, **kwargs)
         await asyncio.sleep(CLOSING_S)
-        gc.collect()
+        gc.collect(1)
         assert asyncio.all_tasks() == {asyncio.current_task()}
         assert slips == []
 
