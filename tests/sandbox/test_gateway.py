@@ -17,8 +17,10 @@ import httpx
 import numpy as np
 import pytest
 
+from polyai_diag.media.aiortc_taps import RtpArrival
 from polyai_diag.model import LEGACY_MODES
 from polyai_diag.sandbox import Sandbox
+from polyai_diag.sandbox.echo import Echo
 from polyai_diag.stun_message import looks_like_stun
 from tests.aio import in_loop, until
 from tests.sandbox.caller import caller, client_context, level_dbfs, signaling, tone
@@ -163,6 +165,34 @@ async def test_candidates_count_before_the_client_makes_its_first_check() -> Non
         await socket.candidate(answer["sessionId"], text, sdpMid=None, sdpMLineIndex=None)
         check, _ = await ear.next()
         assert looks_like_stun(check)
+
+
+@in_loop
+async def test_a_browsers_other_sections_do_no_harm() -> None:
+    async with Sandbox() as sandbox, signaling(sandbox) as socket, caller() as me:
+        me.pc.createDataChannel("chat")
+        me.pc.addTransceiver("video")
+        await me.gather()
+        payloads = me.play(tone(0.2))
+        await me.take(await socket.offer(me.sdp, mode="echo"))
+        await me.hear_payload(payloads[-1])
+
+
+@in_loop
+async def test_a_call_keeps_no_more_than_it_needs() -> None:
+    async with Sandbox() as sandbox, signaling(sandbox) as socket, caller() as me:
+        await me.take(await socket.offer(me.sdp, mode="echo"))
+        await me.hear(75)
+        (call,) = sandbox._running.calls
+        track = call._pc.getReceivers()[0].track
+        assert track._queue.qsize() < 5  # type: ignore[attr-defined]
+
+
+async def test_an_echo_that_cannot_send_drops_what_is_too_much() -> None:
+    echo = Echo()
+    for number in range(1000):
+        echo.on_packet(RtpArrival(0.0, number, number * 960, 96, 1, b"\xfc\xff\xfe"))
+    assert echo.track.queue.qsize() == 64
 
 
 @in_loop
