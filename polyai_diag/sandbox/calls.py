@@ -74,6 +74,7 @@ class Call:
         if issues := lint_sdp(offer):
             raise OfferRefused(f"Failed to process the offer: {issues[0].message}")
         try:
+            offer.encode()  # half a surrogate pair would only be met in the middle of the checks
             await self._negotiate(with_reachable_candidates(offer))
         except Exception as exc:  # aiortc raises whatever it trips over in an SDP
             raise OfferRefused(f"Failed to process the offer: {type(exc).__name__}") from exc

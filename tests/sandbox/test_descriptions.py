@@ -46,6 +46,10 @@ SDP = "\r\n".join(
         (HOST.replace("127.0.0.1", "192.0.2.1"), False),
         (HOST.replace("127.0.0.1", "::1"), False),
         (HOST.replace("127.0.0.1", "f00d.local"), False),
+        (HOST.replace("1 1 udp", "1 2 udp"), False),
+        (HOST.replace("50000", "70000"), False),
+        (HOST.replace("50000", "0"), False),
+        (HOST.replace("50000", "x"), False),
         ("candidate:1", False),
     ],
 )
@@ -55,13 +59,13 @@ def test_media_goes_to_loopback_alone(candidate: str, reachable: bool) -> None:
 
 def test_only_reachable_candidates_are_left() -> None:
     left = with_reachable_candidates(SDP)
-    assert candidates_of(left) == [HOST]
+    assert candidates_of(left) == ("a", [HOST])
     assert "end-of-candidates" not in left
 
 
 def test_candidates_taken_out_leave_no_address() -> None:
     bare = without_candidates(SDP)
-    assert candidates_of(bare) == []
+    assert candidates_of(bare) == ("a", [])
     assert "127.0.0.1" not in bare
     assert "m=audio 9 UDP/TLS/RTP/SAVPF 111 96\r\n" in bare
 

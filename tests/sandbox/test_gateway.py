@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import ssl
 import subprocess
 import sys
@@ -179,6 +180,19 @@ async def test_a_browsers_other_sections_do_no_harm() -> None:
 
 
 @in_loop
+async def test_sections_are_found_by_any_name_and_without_one() -> None:
+    async with Sandbox(trickle=True) as sandbox, signaling(sandbox) as socket, caller() as me:
+        named = me.sdp.replace("a=mid:0", "a=mid:voice").replace("BUNDLE 0", "BUNDLE voice")
+        answer = await socket.offer(named)
+        assert "a=mid:voice\r\n" in answer["data"]["sdp"]
+        assert (await socket.receive())["data"]["sdpMid"] == "voice"
+        assert (await socket.receive())["data"]["candidate"] == ""
+        await socket.send({"type": "close", "sessionId": answer["sessionId"]})
+        bare = me.sdp.replace("a=mid:0\r\n", "").replace("a=group:BUNDLE 0\r\n", "")
+        assert (await socket.offer(bare))["type"] == "answer"
+
+
+@in_loop
 async def test_a_call_keeps_no_more_than_it_needs() -> None:
     async with Sandbox() as sandbox, signaling(sandbox) as socket, caller() as me:
         await me.take(await socket.offer(me.sdp, mode="echo"))
@@ -260,6 +274,7 @@ async def test_a_refused_offer_may_be_followed_by_a_better_one(
         lambda sdp: sdp.replace("a=ice-ufrag", "a=x"),
         lambda sdp: sdp.replace("a=fingerprint", "a=x"),
         lambda sdp: sdp.replace("udp 2130706431", "udp many"),
+        lambda sdp: sdp.replace("a=ice-pwd:", "a=ice-pwd:\ud800"),
         lambda sdp: sdp.replace("a=ssrc:", "a=ssrc:x"),
         lambda _: "v=0\r\n",
     ],
@@ -400,6 +415,19 @@ async def test_a_client_whose_media_ends_is_told_so() -> None:
         await me.pc.close()
         assert await socket.receive() == {"type": "close", "sessionId": answer["sessionId"]}
         assert sandbox.active_calls == 0
+
+
+@in_loop
+async def test_a_client_whose_media_fails_is_told_so() -> None:
+    async with Sandbox() as sandbox, signaling(sandbox) as socket, caller() as me:
+        other = re.sub(r"(fingerprint:sha-\d+) (..)", r"\1 00", me.sdp)
+        answer = await socket.offer(other, mode="echo")
+        await me.take(answer)
+        error = await socket.receive()
+        assert error["sessionId"] == answer["sessionId"]
+        assert error["data"]["code"] == "MEDIA_BRIDGE_FAILURE"
+        assert sandbox.active_calls == 0
+        assert (await socket.offer(me.sdp))["type"] == "answer"
 
 
 @in_loop
