@@ -1,4 +1,4 @@
-"""Async tests run on a fresh event loop each."""
+"""What holds for all tests: async ones run on a fresh event loop each, no example has a clock."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ import inspect
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says how busy the machine is; pytest's own timeout ends what hangs.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
 
 
 @pytest.hookimpl(tryfirst=True)

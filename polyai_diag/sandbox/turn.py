@@ -6,6 +6,7 @@ It binds 127.0.0.1 and, for RFC 5780, 127.0.0.2; nothing else, and it relays to 
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
@@ -176,6 +177,9 @@ def _bound(kind: socket.SocketKind, host: str, port: int) -> socket.socket:
     made = socket.socket(socket.AF_INET, kind)
     try:
         made.setblocking(False)
+        if kind is socket.SOCK_STREAM and os.name == "posix":
+            # A port that was asked for can be had again at once; Windows means theft by it.
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind((host, port))
     except BaseException:
         made.close()
