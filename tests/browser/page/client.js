@@ -104,19 +104,22 @@ class Client {
     new MediaStreamAudioSourceNode(this.context, { mediaStream: stream }).connect(this.analyser);
   }
 
-  // The strongest frequency in what arrives, once there is any; null when there is none in time.
+  // The strongest frequency in what arrives, once it has stood still for as long as the analyser
+  // looks back; null when there is none in time.
   async hear(limitMs) {
     const bins = new Float32Array(this.analyser.frequencyBinCount);
     const end = performance.now() + limitMs;
+    let peak = -1;
     let steady = 0;
     while (performance.now() < end) {
       await new Promise((resolve) => setTimeout(resolve, 50));
       this.analyser.getFloatFrequencyData(bins);
-      const peak = bins.indexOf(Math.max(...bins));
-      steady = bins[peak] > HEARD_DB ? steady + 1 : 0;
+      const loudest = bins.indexOf(Math.max(...bins));
+      steady = bins[loudest] > HEARD_DB && loudest === peak ? steady + 1 : 0;
+      peak = loudest;
       if (steady === 10) {
-        const peakHz = (peak * this.context.sampleRate) / FFT_SIZE;
-        return { peakHz, peakDb: bins[peak], resolutionHz: this.context.sampleRate / FFT_SIZE };
+        const resolutionHz = this.context.sampleRate / FFT_SIZE;
+        return { peakHz: peak * resolutionHz, peakDb: bins[peak], resolutionHz };
       }
     }
     return null;
