@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import aioice.ice
+import aioice.stun
 from aiortc.rtcdtlstransport import certificate_digest
 
 if TYPE_CHECKING:
@@ -131,6 +132,35 @@ def _pair_facts(pair: aioice.ice.CandidatePair, nominated: bool) -> PairFacts:
         state=pair.state.name.lower(),
         nominated=nominated,
     )
+
+
+def relay_transport(pc: RTCPeerConnection) -> str | None:
+    """Return how the TURN server is reached (udp, tcp, tls), None where the pair is no relay."""
+    connection = ice_connection(pc)
+    pair = connection._nominated.get(1)
+    if pair is None or pair.local_candidate.type != "relay":
+        return None
+    return "tls" if connection.turn_ssl else connection.turn_transport
+
+
+async def check_pair(pc: RTCPeerConnection) -> float:
+    """Send one binding request over the nominated pair; return its round trip in seconds.
+
+    Raises ConnectionError when there is no pair or no answer (RFC 7675 consent fails so).
+    """
+    connection = ice_connection(pc)
+    pair = connection._nominated.get(1)
+    if pair is None or connection.remote_password is None:
+        raise ConnectionError("no nominated pair")
+    request = connection.build_request(pair, nominate=False)
+    started_s = time.monotonic()
+    try:
+        await pair.protocol.request(
+            request, pair.remote_addr, integrity_key=connection.remote_password.encode()
+        )
+    except aioice.stun.TransactionError as exc:
+        raise ConnectionError(str(exc)) from None
+    return time.monotonic() - started_s
 
 
 def peer_fingerprint(pc: RTCPeerConnection, algorithm: str = "sha-256") -> str | None:

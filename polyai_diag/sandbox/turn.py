@@ -174,7 +174,9 @@ def _has_other_host() -> bool:
 
 
 def _bound(kind: socket.SocketKind, host: str, port: int) -> socket.socket:
-    made = socket.socket(socket.AF_INET, kind)
+    # asyncio turns Nagle's algorithm off only for sockets that name TCP.
+    protocol = socket.IPPROTO_TCP if kind is socket.SOCK_STREAM else socket.IPPROTO_UDP
+    made = socket.socket(socket.AF_INET, kind, protocol)
     try:
         made.setblocking(False)
         if kind is socket.SOCK_STREAM and os.name == "posix":

@@ -217,6 +217,7 @@ async def test_a_call_keeps_no_more_than_it_needs() -> None:
         assert track._queue.qsize() < 5  # type: ignore[attr-defined]
 
 
+@in_loop
 async def test_an_echo_that_cannot_send_drops_what_is_too_much() -> None:
     echo = Echo()
     for number in range(1000):
