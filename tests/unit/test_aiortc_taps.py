@@ -83,6 +83,16 @@ async def test_filtered_datagrams_are_swallowed_both_ways() -> None:
 
 
 @in_loop
+async def test_closing_fully_leaves_no_task_behind() -> None:
+    before = asyncio.all_tasks()
+    caller, callee, _ = await _connected()
+    assert asyncio.all_tasks() > before  # the callee is looking for candidates
+    await taps.close_fully(caller)
+    await taps.close_fully(callee)
+    assert asyncio.all_tasks() == before
+
+
+@in_loop
 async def test_a_wrong_payload_gives_no_sound_and_no_exception() -> None:
     assert decode_all([b"\xff" * 3]).shape[1] == 2
 
