@@ -45,20 +45,24 @@ def render_fragment(report: Report) -> str:
 
 
 def render_part(name: str, *given: Any) -> Markup:
-    """Return one part of a report, by the name of its macro in `parts.html`, in its styles."""
-    part = getattr(_environment().get_template("parts.html").module, name)
+    """Return one part of the notebook's panel: a macro of `panel.html`, given what it takes."""
+    part = getattr(_environment().get_template("panel.html").module, name)
     return Markup('<div class="polyai-diag">{}</div>').format(part(*given))
 
 
-def stylesheet() -> Markup:
-    """Return the styles that parts need, once a page."""
-    return Markup("<style>{}</style>").format(_source("style.css"))
+def panel_styles() -> Markup:
+    """Return the styles that the parts need, once a panel."""
+    return Markup("<style>{}{}</style>").format(_source("style.css"), _source("panel.css"))
 
 
 def _context(report: Report) -> dict[str, Any]:
     story = Story(report)
-    svg = spectrum_svg(story.spectrum, story.bandwidth_hz)
-    return {"story": story, "svg": Markup(svg), "css": _source("style.css")}  # noqa: S704 - ours
+    return {"story": story, "svg": drawn_spectrum(story), "css": _source("style.css")}
+
+
+def drawn_spectrum(story: Story) -> Markup:
+    """Return the picture of the audio's spectrum, empty where none was measured."""
+    return Markup(spectrum_svg(story.spectrum, story.bandwidth_hz))  # noqa: S704 - numbers alone
 
 
 @cache

@@ -69,7 +69,7 @@ def _draw(
     axes.set_xticks(list(_TICKS_HZ), list(_TICKS_HZ.values()))
     axes.set_xticks([], minor=True)
     axes.set_yticks([0, -30, -60, -90], ["0 dBFS", "−30", "−60", "−90"])
-    axes.tick_params(length=0, labelsize=8, colors=_TEXT, pad=5)
+    axes.tick_params(length=0, labelsize=9, colors=_TEXT, pad=5)
     axes.spines[:].set_visible(False)
     axes.grid(color=_LINE, linewidth=0.7)
     for curve, colour, width, dashes in (
@@ -88,7 +88,7 @@ def _draw(
             textcoords="offset points",
             ha="right" if left else "left",
             va="top",
-            fontsize=8,
+            fontsize=9,
             color=_TEXT,
         )
 

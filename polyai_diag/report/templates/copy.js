@@ -1,5 +1,5 @@
 for (const button of document.querySelectorAll("button.pd-copy")) {
-  const text = document.getElementById("ticket");
+  const text = document.querySelector(".pd-ticket");
   button.hidden = false;
   button.addEventListener("click", async () => {
     try {
