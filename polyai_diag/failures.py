@@ -70,6 +70,7 @@ class Failure(StrEnum):
     DTLS_FINGERPRINT_MISMATCH = "dtls_fingerprint_mismatch"
     NO_RTP = "no_rtp"
     SILENCE = "silence"
+    PROBE_SOUND_LOST = "probe_sound_lost"
     CALL_ENDED = "call_ended"
 
     UNKNOWN_FAILURE = "unknown_failure"

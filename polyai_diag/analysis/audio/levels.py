@@ -1,0 +1,90 @@
+"""Levels, silence, clipping and bandwidth of a sound, without a reference. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.signal import welch
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SAMPLE_RATE_HZ = 48_000
+FLOOR_DBFS = -120.0
+ACTIVE_DBFS = -50.0  # a 20 ms window above this counts as sound
+FULL_SCALE = 0.999
+CLIP_RUN = 3  # samples at full scale in a row
+WINDOW = 960
+
+
+@dataclass(frozen=True)
+class AudioFacts:
+    """What a sound tells by itself; levels in dBFS (RMS, 0 = full-scale square wave)."""
+
+    seconds: float
+    level_dbfs: float
+    active_level_dbfs: float | None  # over the windows that hold sound; None where none does
+    active_share: float
+    peak_dbfs: float
+    clipped_runs: int
+    bandwidth_hz: float | None
+    channels_dbfs: tuple[float, ...]
+
+    @property
+    def silent(self) -> bool:
+        """Whether no 20 ms of it hold sound."""
+        return self.active_level_dbfs is None
+
+
+def audio_facts(sound: NDArray[np.float32], sample_rate_hz: int = SAMPLE_RATE_HZ) -> AudioFacts:
+    """Measure a sound of shape (samples, channels), full scale ±1.0."""
+    mono = sound.mean(axis=1) if sound.size else np.zeros(0, np.float32)
+    windows = _windows(mono, sample_rate_hz)
+    active = windows[windows > 10 ** (ACTIVE_DBFS / 10)]
+    return AudioFacts(
+        seconds=len(sound) / sample_rate_hz,
+        level_dbfs=level_dbfs(mono),
+        active_level_dbfs=_decibels(float(active.mean())) if active.size else None,
+        active_share=active.size / windows.size if windows.size else 0.0,
+        peak_dbfs=_decibels(float(np.abs(sound).max()) ** 2) if sound.size else FLOOR_DBFS,
+        clipped_runs=clipped_runs(sound),
+        bandwidth_hz=_bandwidth_hz(mono, sample_rate_hz) if active.size else None,
+        channels_dbfs=tuple(level_dbfs(sound[:, c]) for c in range(sound.shape[1])),
+    )
+
+
+def level_dbfs(mono: NDArray[np.float32]) -> float:
+    """Return the RMS level; -120 for nothing at all."""
+    return _decibels(float(np.mean(np.square(mono, dtype=np.float64)))) if mono.size else FLOOR_DBFS
+
+
+def clipped_runs(sound: NDArray[np.float32]) -> int:
+    """Count runs of three or more samples at full scale."""
+    runs = 0
+    for channel in sound.T:
+        full = np.concatenate([[0], (np.abs(channel) >= FULL_SCALE).astype(np.int8), [0]])
+        edges = np.flatnonzero(np.diff(full))
+        runs += int(np.sum((edges[1::2] - edges[::2]) >= CLIP_RUN))
+    return runs
+
+
+def _windows(mono: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.float64]:
+    """Return the mean square of each 20 ms."""
+    size = max(1, WINDOW * sample_rate_hz // SAMPLE_RATE_HZ)
+    whole = mono[: len(mono) // size * size].astype(np.float64)
+    return np.mean(np.square(whole.reshape(-1, size)), axis=1)
+
+
+def _bandwidth_hz(mono: NDArray[np.float32], sample_rate_hz: int) -> float | None:
+    """Return where 99.9 % of the power ends; speech falls off steeply, a band limit abruptly."""
+    if len(mono) < 4096:
+        return None
+    frequency_hz, power = welch(mono, sample_rate_hz, nperseg=4096)
+    share = np.cumsum(power) / max(float(power.sum()), 1e-30)
+    return float(frequency_hz[int(np.searchsorted(share, 0.999))])
+
+
+def _decibels(mean_square: float) -> float:
+    return max(FLOOR_DBFS, 10 * float(np.log10(max(mean_square, 1e-12))))

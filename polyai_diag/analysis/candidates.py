@@ -1,0 +1,53 @@
+"""ICE candidates in words (RFC 8839 §5.1). Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+@dataclass(frozen=True)
+class CandidateFacts:
+    """One candidate: its type, transport and address, and whether others can reach it."""
+
+    type: str  # host, srflx, prflx, relay
+    transport: str  # udp, tcp
+    address: str
+    port: int
+
+    @property
+    def scope(self) -> str:
+        """Where the address can be reached from: public, private, loopback, link-local, mdns."""
+        if self.address.lower().endswith(".local"):
+            return "mdns"
+        try:
+            address = ipaddress.ip_address(self.address)
+        except ValueError:
+            return "name"
+        if address.is_loopback:
+            return "loopback"
+        if address.is_link_local:
+            return "link-local"
+        return "public" if address.is_global else "private"
+
+
+def read_candidate(text: str) -> CandidateFacts | None:
+    """Read a candidate line, with or without `a=` and `candidate:`; None when it is none."""
+    fields = text.strip().removeprefix("a=").removeprefix("candidate:").split()
+    if len(fields) < 8 or fields[6] != "typ" or not fields[5].isdigit():
+        return None
+    return CandidateFacts(fields[7].lower(), fields[2].lower(), fields[4], int(fields[5]))
+
+
+def summarize(candidates: Iterable[str]) -> dict[str, int]:
+    """Count candidates by type and scope: `{"host private": 2, "relay public": 1}`."""
+    counts: dict[str, int] = {}
+    for text in candidates:
+        facts = read_candidate(text)
+        name = f"{facts.type} {facts.scope}" if facts else "unreadable"
+        counts[name] = counts.get(name, 0) + 1
+    return counts

@@ -1,0 +1,207 @@
+"""The one room that touches the private parts of aiortc and aioice.
+
+Each function leans on a private attribute; tests/unit/test_aiortc_taps.py fails when one is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import aioice.ice
+import aioice.stun
+from aiortc.rtcdtlstransport import certificate_digest
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Iterator, Sequence
+
+    from aiortc import RTCPeerConnection, RTCRtpReceiver
+    from aiortc.rtcdtlstransport import RTCDtlsTransport
+    from aiortc.rtp import RtpPacket
+
+_host_addresses: ContextVar[tuple[str, ...] | None] = ContextVar("host_addresses", default=None)
+_all_host_addresses = aioice.ice.get_host_addresses
+
+
+def _get_host_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
+    chosen = _host_addresses.get()
+    if chosen is None:
+        return _all_host_addresses(use_ipv4, use_ipv6)
+    return [a for a in chosen if (use_ipv6 if ":" in a else use_ipv4)]
+
+
+aioice.ice.get_host_addresses = _get_host_addresses
+
+
+@contextlib.contextmanager
+def host_candidates_from(addresses: Sequence[str] | None) -> Iterator[None]:
+    """Gather host candidates from these addresses alone; None leaves aioice's choice.
+
+    aioice leaves loopback out; a call to this very machine needs it.
+    """
+    token = _host_addresses.set(None if addresses is None else tuple(addresses))
+    try:
+        yield
+    finally:
+        _host_addresses.reset(token)
+
+
+class RtpArrival(NamedTuple):
+    """One RTP packet as it came off the wire, before any jitter buffer."""
+
+    arrival_s: float  # time.monotonic()
+    sequence_number: int
+    timestamp: int  # RTP clock, 48 kHz for Opus
+    payload_type: int
+    ssrc: int
+    payload: bytes
+
+
+def tap_rtp(receiver: RTCRtpReceiver, on_packet: Callable[[RtpArrival], None]) -> None:
+    """Hand every RTP packet of a receiver to `on_packet` before aiortc handles it."""
+    handle = receiver._handle_rtp_packet
+
+    async def tapped(packet: RtpPacket, arrival_time_ms: int) -> None:
+        on_packet(
+            RtpArrival(
+                time.monotonic(),
+                packet.sequence_number,
+                packet.timestamp,
+                packet.payload_type,
+                packet.ssrc,
+                packet.payload,
+            )
+        )
+        await handle(packet, arrival_time_ms)
+
+    receiver._handle_rtp_packet = tapped  # type: ignore[method-assign]
+
+
+def dtls_transport(pc: RTCPeerConnection) -> RTCDtlsTransport:
+    """Return the transport of the first transceiver: with BUNDLE, the only one."""
+    return pc.getTransceivers()[0].sender.transport
+
+
+def ice_connection(pc: RTCPeerConnection) -> aioice.ice.Connection:
+    """Return aioice's connection beneath it."""
+    return dtls_transport(pc).transport._connection
+
+
+def trust_turn_server(pc: RTCPeerConnection, context: ssl.SSLContext) -> None:
+    """Check the TURN server's certificate with `context`, where it is reached over TLS."""
+    connection = ice_connection(pc)
+    if connection.turn_ssl:
+        connection.turn_ssl = context  # type: ignore[assignment]
+
+
+class PairFacts(NamedTuple):
+    """A candidate pair and how its check ended."""
+
+    local_type: str
+    local_address: str
+    remote_type: str
+    remote_address: str
+    state: str  # frozen, waiting, in_progress, succeeded, failed
+    nominated: bool
+
+
+def candidate_pairs(pc: RTCPeerConnection) -> list[PairFacts]:
+    """All candidate pairs of the check list, in order of priority."""
+    connection = ice_connection(pc)
+    nominated = connection._nominated.get(1)
+    return [_pair_facts(pair, pair is nominated) for pair in connection._check_list]
+
+
+def nominated_pair(pc: RTCPeerConnection) -> PairFacts | None:
+    """Return the pair that carries the media, None while there is none."""
+    pair = ice_connection(pc)._nominated.get(1)
+    return _pair_facts(pair, nominated=True) if pair else None
+
+
+def _pair_facts(pair: aioice.ice.CandidatePair, nominated: bool) -> PairFacts:
+    local, remote = pair.local_candidate, pair.remote_candidate
+    return PairFacts(
+        local_type=local.type,
+        local_address=f"{local.host}:{local.port}",
+        remote_type=remote.type,
+        remote_address=f"{remote.host}:{remote.port}",
+        state=pair.state.name.lower(),
+        nominated=nominated,
+    )
+
+
+def relay_transport(pc: RTCPeerConnection) -> str | None:
+    """Return how the TURN server is reached (udp, tcp, tls), None where the pair is no relay."""
+    connection = ice_connection(pc)
+    pair = connection._nominated.get(1)
+    if pair is None or pair.local_candidate.type != "relay":
+        return None
+    return "tls" if connection.turn_ssl else connection.turn_transport
+
+
+async def check_pair(pc: RTCPeerConnection) -> float:
+    """Send one binding request over the nominated pair; return its round trip in seconds.
+
+    Raises ConnectionError when there is no pair or no answer (RFC 7675 consent fails so).
+    """
+    connection = ice_connection(pc)
+    pair = connection._nominated.get(1)
+    if pair is None or connection.remote_password is None:
+        raise ConnectionError("no nominated pair")
+    request = connection.build_request(pair, nominate=False)
+    started_s = time.monotonic()
+    try:
+        await pair.protocol.request(
+            request, pair.remote_addr, integrity_key=connection.remote_password.encode()
+        )
+    except aioice.stun.TransactionError as exc:
+        raise ConnectionError(str(exc)) from None
+    return time.monotonic() - started_s
+
+
+def peer_fingerprint(pc: RTCPeerConnection, algorithm: str = "sha-256") -> str | None:
+    """Return the fingerprint of the certificate that the peer showed; None before the handshake."""
+    connection = dtls_transport(pc)._ssl
+    certificate = connection.get_peer_certificate(as_cryptography=True) if connection else None
+    return certificate_digest(certificate, algorithm) if certificate else None
+
+
+Address = tuple[str, int]
+
+
+def filter_datagrams(pc: RTCPeerConnection, allow: Callable[[bytes, Address], bool]) -> None:
+    """Swallow the datagrams, to and from a peer, that `allow(data, address)` refuses.
+
+    For the sandbox alone: it plays the network that drops them. Call it after gathering.
+    """
+    for protocol in ice_connection(pc)._protocols:
+        _filter_protocol(protocol, allow)
+
+
+def _filter_protocol(protocol: Any, allow: Callable[[bytes, Address], bool]) -> None:
+    receive, send = protocol.datagram_received, protocol.transport.sendto
+
+    def received(data: bytes, addr: Address) -> None:
+        if allow(data, (addr[0], addr[1])):
+            receive(data, addr)
+
+    def sent(data: bytes, addr: Address) -> None:
+        if allow(data, (addr[0], addr[1])):
+            send(data, addr)
+
+    protocol.datagram_received = received
+    protocol.transport = _Transport(protocol.transport, sent)
+
+
+class _Transport:
+    """A datagram transport whose `sendto` is another; asyncio's own has slots."""
+
+    def __init__(self, inner: Any, sendto: Callable[[bytes, Address], None]) -> None:
+        self._inner = inner
+        self.sendto = sendto
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)

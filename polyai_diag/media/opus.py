@@ -1,0 +1,85 @@
+"""Opus by libopus: encode once, send as it is, decode what arrived."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import av
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+SAMPLE_RATE_HZ = 48_000
+FRAME_SAMPLES = 960  # 20 ms
+LOOK_AHEAD_SAMPLES = 312  # libopus' delay at 48 kHz outside restricted-lowdelay (RFC 6716 §2)
+TIME_BASE = Fraction(1, SAMPLE_RATE_HZ)
+
+
+def encode(
+    pcm: NDArray[np.float32], *, bit_rate: int = 64_000, application: str = "audio"
+) -> list[bytes]:
+    """Encode sound to Opus packets of 20 ms.
+
+    `pcm` has shape (samples, 2), full scale ±1.0, 48 kHz; the last frame is filled with silence.
+    """
+    codec = av.CodecContext.create("libopus", "w")
+    codec.sample_rate = SAMPLE_RATE_HZ
+    codec.layout = "stereo"
+    codec.format = "s16"
+    codec.bit_rate = bit_rate
+    codec.time_base = TIME_BASE
+    codec.options = {"application": application}
+    frames = -(-len(pcm) // FRAME_SAMPLES)
+    padded = np.zeros((frames * FRAME_SAMPLES, 2), np.float32)
+    padded[: len(pcm)] = pcm
+    samples = np.clip(np.rint(padded * 32767), -32768, 32767).astype(np.int16)
+    packets: list[bytes] = []
+    for number in range(frames):
+        block = samples[number * FRAME_SAMPLES : (number + 1) * FRAME_SAMPLES]
+        frame = av.AudioFrame.from_ndarray(block.reshape(1, -1), format="s16", layout="stereo")
+        frame.sample_rate = SAMPLE_RATE_HZ
+        frame.pts = number * FRAME_SAMPLES
+        packets += [bytes(packet) for packet in codec.encode(frame)]
+    packets += [bytes(packet) for packet in codec.encode(None)]
+    return packets[:frames]
+
+
+class Decoder:
+    """Decodes Opus packets one by one; a packet that is none gives no sound."""
+
+    def __init__(self) -> None:
+        self._codec = av.CodecContext.create("libopus", "r")
+        self._codec.sample_rate = SAMPLE_RATE_HZ
+        self._codec.layout = "stereo"
+
+    def decode(self, payload: bytes) -> NDArray[np.float32]:
+        """Return the sound of one packet, shape (samples, 2), full scale ±1.0."""
+        try:
+            frames = self._codec.decode(av.Packet(payload))
+        except av.error.FFmpegError:
+            return np.zeros((0, 2), np.float32)
+        blocks = [_as_float(frame) for frame in frames]
+        return np.concatenate(blocks) if blocks else np.zeros((0, 2), np.float32)
+
+
+def silence_packet() -> bytes:
+    """Return the Opus packet of 20 ms of digital silence."""
+    return encode(np.zeros((FRAME_SAMPLES * 2, 2), np.float32))[-1]
+
+
+def decode_all(payloads: Iterable[bytes]) -> NDArray[np.float32]:
+    """Decode packets that follow each other without a gap."""
+    decoder = Decoder()
+    return np.concatenate([np.zeros((0, 2), np.float32), *map(decoder.decode, payloads)])
+
+
+def _as_float(frame: av.AudioFrame) -> NDArray[np.float32]:
+    data = frame.to_ndarray()
+    if data.dtype == np.int16:
+        data = data.astype(np.float32) / 32768
+    planar = frame.format.is_planar
+    return np.asarray(data.T if planar else data.reshape(-1, 2), np.float32)

@@ -1,0 +1,68 @@
+"""RTP packets as they arrived: counted, timed, and decoded at the place that their clock names."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from polyai_diag.media.opus import FRAME_SAMPLES, SAMPLE_RATE_HZ, Decoder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from polyai_diag.media.aiortc_taps import RtpArrival
+
+MAX_PACKETS = 200_000  # over an hour at 20 ms
+
+
+class PacketLog:
+    """Keeps what a tap hands over, bounded."""
+
+    def __init__(self) -> None:
+        self.arrivals: list[RtpArrival] = []
+        self.begun = asyncio.Event()
+
+    def keep(self, arrival: RtpArrival) -> None:
+        """Keep one packet."""
+        if len(self.arrivals) < MAX_PACKETS:
+            self.arrivals.append(arrival)
+            self.begun.set()
+
+    def since(self, moment_s: float) -> list[RtpArrival]:
+        """Return what arrived at or after `moment_s` (`time.monotonic()`)."""
+        return [arrival for arrival in self.arrivals if arrival.arrival_s >= moment_s]
+
+
+def place(arrivals: Sequence[RtpArrival]) -> tuple[NDArray[np.float32], float]:
+    """Decode packets and lay each where its RTP timestamp says; gaps stay silent.
+
+    Returns the sound, shape (samples, 2), and when its sample 0 would have arrived had every
+    packet been as fast as the fastest (`time.monotonic()` seconds).
+    """
+    if not arrivals:
+        return np.zeros((0, 2), np.float32), 0.0
+    first = arrivals[0]
+    ordered = sorted(
+        {a.sequence_number: a for a in arrivals if a.ssrc == first.ssrc}.values(),
+        key=lambda a: _signed(a.timestamp - first.timestamp),
+    )
+    origin = ordered[0].timestamp
+    length = _signed(ordered[-1].timestamp - origin) + 6 * FRAME_SAMPLES
+    sound = np.zeros((min(length, MAX_PACKETS * FRAME_SAMPLES), 2), np.float32)
+    decoder = Decoder()
+    for arrival in ordered:
+        block = decoder.decode(arrival.payload)
+        start = _signed(arrival.timestamp - origin)
+        room = sound[start : start + len(block)]
+        room[:] = block[: len(room)]
+    start_s = min(a.arrival_s - _signed(a.timestamp - origin) / SAMPLE_RATE_HZ for a in ordered)
+    return sound, start_s
+
+
+def _signed(difference: int) -> int:
+    """Return a difference of 32-bit RTP timestamps across the wrap (RFC 3550 §5.1)."""
+    return (difference + 2**31) % 2**32 - 2**31

@@ -1,0 +1,196 @@
+"""The call itself: candidates, pairs, ICE, DTLS and RTP, with timers of our own.
+
+aiortc's timers are too long for a verdict (63 s until `failed`); these are not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from typing import TYPE_CHECKING
+
+from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
+from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateError
+from aiortc.mediastreams import MediaStreamError
+from aiortc.rtcconfiguration import RTCIceTransportPolicy
+from aiortc.sdp import candidate_from_sdp
+
+from polyai_diag.analysis.sdp import parse_sdp
+from polyai_diag.failures import Failure
+from polyai_diag.media import aiortc_taps as taps
+from polyai_diag.media.opus import silence_packet
+from polyai_diag.media.packets import PacketLog
+from polyai_diag.media.tracks import PacketTrack
+from polyai_diag.probes.waiting import happens_within
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Sequence
+
+    from polyai_diag.model import IceServer
+    from polyai_diag.probes.trace import Known, Trace
+    from polyai_diag.protocol import IceCandidate
+
+GATHER_TIMEOUT_S = 6.0
+ICE_TIMEOUT_S = 8.0
+DTLS_TIMEOUT_S = 5.0
+RTP_TIMEOUT_S = 3.0
+CHECK_TIMEOUT_S = 1.0
+_REJECTED: Known = {
+    error: lambda _: Failure.SDP_REJECTED
+    for error in (ValueError, InternalError, InvalidAccessError, InvalidStateError)
+}
+
+
+class Call:
+    """One peer connection of ours: an Opus sender that we feed, and a tap on what arrives."""
+
+    def __init__(self, ice_servers: Sequence[IceServer], *, relay_only: bool) -> None:
+        policy = RTCIceTransportPolicy.RELAY if relay_only else RTCIceTransportPolicy.ALL
+        servers = [
+            RTCIceServer(
+                urls=list(server.urls),
+                username=server.username,
+                credential=server.credential.reveal() if server.credential else None,
+            )
+            for server in ice_servers
+        ]
+        # A list even when empty: None would mean a public STUN server.
+        self.pc = RTCPeerConnection(RTCConfiguration(servers, iceTransportPolicy=policy))
+        self.track = PacketTrack(silence_packet())
+        self.packets = PacketLog()
+        self.pc.addTrack(self.track)
+        self._changed = asyncio.Event()
+        self._draining: asyncio.Task[None] | None = None
+        self._adding: set[asyncio.Task[None]] = set()
+
+    async def gather(
+        self, trace: Trace, *, context: ssl.SSLContext, host_addresses: Sequence[str] | None
+    ) -> bool:
+        """Gather candidates; what came of it is in the trace."""
+        with trace.observe("ice_gather", "this machine") as seen:
+            taps.trust_turn_server(self.pc, context)
+            async with asyncio.timeout(GATHER_TIMEOUT_S):
+                with taps.host_candidates_from(host_addresses):
+                    await self.pc.setLocalDescription(await self.pc.createOffer())
+            candidates = parse_sdp(self.offer).candidates
+            seen.note(candidates=list(candidates))
+            if not candidates:
+                seen.fail(Failure.ICE_NO_CANDIDATES, "no local candidates")
+        return seen.ok
+
+    @property
+    def offer(self) -> str:
+        """Our SDP, with the candidates gathered."""
+        sdp: str = self.pc.localDescription.sdp
+        return sdp
+
+    async def accept(self, answer: str, trace: Trace) -> bool:
+        """Apply the answer and start; False when it cannot be used."""
+        receiver = self.pc.getReceivers()[0]
+        taps.tap_rtp(receiver, self.packets.keep)
+        for transport in (taps.dtls_transport(self.pc), taps.dtls_transport(self.pc).transport):
+            transport.on("statechange", self._changed.set)
+        with trace.observe("answer_apply", "gateway", known=_REJECTED) as seen:
+            await self.pc.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+            self._draining = asyncio.create_task(self._drain(), name="received audio")
+        return seen.ok
+
+    def add_candidate(self, candidate: IceCandidate) -> None:
+        """Apply a trickled candidate, without waiting: a `.local` name takes a second."""
+        task = asyncio.create_task(self._add(candidate))
+        self._adding.add(task)
+        task.add_done_callback(self._adding.discard)
+
+    async def connect_ice(self, trace: Trace) -> bool:
+        """Wait for a nominated pair."""
+        with trace.observe("ice_connect", "gateway") as seen:
+            ice = taps.dtls_transport(self.pc).transport
+            over = self._until(lambda: ice.state in ("completed", "failed", "closed"))
+            decided = await happens_within(ICE_TIMEOUT_S, over)
+            pairs = taps.candidate_pairs(self.pc)
+            seen.note(
+                pairs=[pair._asdict() for pair in pairs],
+                remote_candidates=[f"{c.type} {c.ip}:{c.port}" for c in ice.getRemoteCandidates()],
+            )
+            if ice.state != "completed":
+                detail = ice.state if decided else f"no pair in {ICE_TIMEOUT_S:.0f} s"
+                failure = Failure.ICE_FAILED if pairs else Failure.ICE_NO_CANDIDATES
+                seen.fail(failure, detail)
+        return seen.ok
+
+    async def connect_dtls(self, trace: Trace) -> bool:
+        """Wait for the DTLS handshake; tell a wrong fingerprint from one that does not finish."""
+        with trace.observe("dtls_handshake", "gateway") as seen:
+            dtls = taps.dtls_transport(self.pc)
+            async with asyncio.timeout(DTLS_TIMEOUT_S):
+                await self._until(lambda: dtls.state in ("connected", "failed", "closed"))
+            if dtls.state != "connected":
+                shown = taps.peer_fingerprint(self.pc)
+                agreed = parse_sdp(self.pc.remoteDescription.sdp).fingerprints
+                seen.note(fingerprint_shown=shown, fingerprints_agreed=list(agreed))
+                if shown and not any(shown in value.upper() for value in agreed):
+                    seen.fail(Failure.DTLS_FINGERPRINT_MISMATCH)
+                else:
+                    seen.fail(Failure.DTLS_FAILED, f"the handshake ended as {dtls.state}")
+        return seen.ok
+
+    async def receive_rtp(self, trace: Trace, seconds: float) -> bool:
+        """Wait for the first packet, and count what arrives for a while."""
+        with trace.observe("rtp_receive", "gateway") as seen:
+            started_s = time.monotonic()
+            if not await happens_within(RTP_TIMEOUT_S, self.packets.begun.wait()):
+                seen.fail(Failure.NO_RTP, f"no packet in {RTP_TIMEOUT_S:.0f} s")
+            else:
+                first_ms = (self.packets.arrivals[0].arrival_s - started_s) * 1000
+                await asyncio.sleep(seconds)
+                seen.note(
+                    packets=len(self.packets.arrivals), first_packet_ms=round(max(0, first_ms), 1)
+                )
+        return seen.ok
+
+    async def check_round_trips(self, count: int = 5) -> list[float]:
+        """Ask the peer over the nominated pair, as a consent check does (RFC 7675); ms each."""
+        round_trips = []
+        for _ in range(count):
+            with contextlib.suppress(TimeoutError, OSError):
+                async with asyncio.timeout(CHECK_TIMEOUT_S):
+                    round_trips.append(await taps.check_pair(self.pc) * 1000)
+            await asyncio.sleep(0.02)
+        return round_trips
+
+    async def packets_sent(self) -> int:
+        """Return how many RTP packets have left."""
+        stats = await self.pc.getSenders()[0].getStats()
+        return sum(s.packetsSent for s in stats.values() if s.type == "outbound-rtp")
+
+    async def close(self) -> None:
+        """Hang up; relayed addresses are given back."""
+        for task in list(self._adding):
+            task.cancel()
+        self.track.stop()
+        await self.pc.close()
+        if self._draining is not None:
+            await self._draining
+
+    async def _until(self, reached: Callable[[], bool]) -> None:
+        while not reached():
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def _add(self, candidate: IceCandidate) -> None:
+        with contextlib.suppress(ValueError, InvalidStateError, InvalidAccessError):
+            if candidate.candidate is None:
+                await self.pc.addIceCandidate(None)
+                return
+            ice = candidate_from_sdp(candidate.candidate.removeprefix("candidate:"))
+            ice.sdpMid, ice.sdpMLineIndex = candidate.sdp_mid or "0", candidate.sdp_mline_index or 0
+            await self.pc.addIceCandidate(ice)
+
+    async def _drain(self) -> None:
+        """Throw decoded audio away: we judge packets, and nobody else empties aiortc's queue."""
+        track = self.pc.getReceivers()[0].track
+        with contextlib.suppress(MediaStreamError):
+            while True:
+                await track.recv()

@@ -1,0 +1,250 @@
+"""STUN transactions over UDP, TCP and TLS: what the STUN and the TURN probe share."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from polyai_diag import stun_message
+from polyai_diag.failures import Failure, classify_stun
+from polyai_diag.probes import net
+from polyai_diag.stun_message import Class, Message, StreamSplitter, StunMalformed
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    from polyai_diag.model import IceUrl
+    from polyai_diag.probes.trace import Known, Trace
+
+RETRANSMIT_S = (0.0, 0.2, 0.5, 1.0, 1.6, 2.4)
+"""When a request over UDP goes out again: denser than RFC 8489 §6.2.1, which takes 39.5 s."""
+
+Address = tuple[str, int]
+
+
+class StunRefused(Exception):  # noqa: N818 - an error response is an answer, not an error of ours
+    """The server answered with an error response."""
+
+    def __init__(self, reply: Message) -> None:
+        code, reason = reply.attributes["ERROR-CODE"]
+        super().__init__(f"{code} {reason}".strip())
+        self.code: int = code
+        self.reply = reply
+
+
+KNOWN: Known = {
+    StunRefused: lambda exc: classify_stun(exc.code),
+    StunMalformed: lambda _: Failure.STUN_MALFORMED,
+}
+
+
+class Reply(NamedTuple):
+    """An answer, how long it took from the first sending, and from whom it came."""
+
+    message: Message
+    round_trip_ms: float
+    source: Address
+
+
+class StunTransport:
+    """Sends requests to one server and hands each answer to who asked for it.
+
+    Whatever else arrives (ChannelData, Data indications) goes to `on_other`.
+    """
+
+    def __init__(self, *, reliable: bool) -> None:
+        self.on_other: Callable[[bytes], None] | None = None
+        self.local_address: Address | None = None
+        self._reliable = reliable
+        self._waiting: dict[bytes, asyncio.Future[tuple[Message, Address]]] = {}
+        self._send: Callable[[bytes, Address | None], None] = _not_open
+        self._close: Callable[[], None] = lambda: None
+        self.broken: Exception | None = None
+
+    async def ask(
+        self, request: Message, *, timeout_s: float, to: Address | None = None, once: bool = False
+    ) -> Reply:
+        """Send a request, over UDP repeatedly unless `once`, and wait for its success response.
+
+        Raises StunRefused for an error response, StunMalformed for bytes that are no STUN on a
+        stream, TimeoutError, OSError.
+        """
+        answer: asyncio.Future[tuple[Message, Address]] = asyncio.get_running_loop().create_future()
+        self._waiting[request.transaction_id] = answer
+        started_s = time.monotonic()
+        resending = asyncio.create_task(self._send_again(bytes(request), to, once=once))
+        try:
+            if self.broken is not None:
+                raise self.broken
+            async with asyncio.timeout(timeout_s):
+                message, source = await answer
+        finally:
+            resending.cancel()
+            del self._waiting[request.transaction_id]
+        if message.message_class is Class.ERROR:
+            raise StunRefused(message)
+        return Reply(message, (time.monotonic() - started_s) * 1000, source)
+
+    def send(self, data: bytes) -> None:
+        """Send bytes that want no answer: ChannelData, an indication."""
+        self._send(data, None)
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._close()
+
+    async def _send_again(self, data: bytes, to: Address | None, *, once: bool) -> None:
+        previous_s = 0.0
+        for at_s in RETRANSMIT_S[:1] if once or self._reliable else RETRANSMIT_S:
+            await asyncio.sleep(at_s - previous_s)
+            previous_s = at_s
+            with contextlib.suppress(OSError):
+                self._send(data, to)
+
+    def received(self, data: bytes, source: Address) -> None:
+        """Take one message; what is malformed over UDP is anyone's, and dropped."""
+        if stun_message.is_channel_data(data):
+            self._other(data)
+            return
+        try:
+            message = stun_message.parse(data)
+        except StunMalformed:
+            return
+        if message.message_class not in (Class.RESPONSE, Class.ERROR):
+            self._other(data)
+            return
+        answer = self._waiting.get(message.transaction_id)
+        if answer is not None and not answer.done():
+            answer.set_result((message, source))
+
+    def broke(self, exc: Exception) -> None:
+        """Let everyone who waits know that no answer will come."""
+        self.broken = exc
+        for answer in self._waiting.values():
+            if not answer.done():
+                answer.set_exception(exc)
+
+    def opened(
+        self,
+        send: Callable[[bytes, Address | None], None],
+        close: Callable[[], None],
+        local_address: Address,
+    ) -> None:
+        """Take the socket over."""
+        self._send, self._close, self.local_address = send, close, local_address
+
+    def _other(self, data: bytes) -> None:
+        if self.on_other is not None:
+            self.on_other(data)
+
+
+def _not_open(_data: bytes, _to: Address | None) -> None:
+    raise OSError("the transport is not open")
+
+
+class _Udp(asyncio.DatagramProtocol):
+    def __init__(self, owner: StunTransport) -> None:
+        self._owner = owner
+        self._refusals = 0
+
+    def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
+        self._owner.received(data, (addr[0], addr[1]))
+
+    def error_received(self, exc: Exception) -> None:
+        # One ICMP error may be stray or forged; the second to our own requests is early evidence.
+        self._refusals += 1
+        if self._refusals >= 2:
+            self._owner.broke(exc)
+
+
+class _Stream(asyncio.Protocol):
+    def __init__(self, owner: StunTransport, server: Address) -> None:
+        self._owner = owner
+        self._server = server
+        self._splitter = StreamSplitter()
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            for message in self._splitter.feed(data):
+                self._owner.received(message, self._server)
+        except StunMalformed as exc:
+            self._owner.broke(exc)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._owner.broke(exc or ConnectionResetError("the server closed the connection"))
+
+
+@contextlib.asynccontextmanager
+async def open_udp(
+    server: Address | None = None, *, local_host: str | None = None
+) -> AsyncIterator[StunTransport]:
+    """Open a UDP socket, connected to `server` where one is given: ICMP errors then reach us."""
+    loop = asyncio.get_running_loop()
+    owner = StunTransport(reliable=False)
+    local = (local_host, 0) if local_host else None
+    family = socket.AF_UNSPEC if server or local else socket.AF_INET
+    transport, _ = await loop.create_datagram_endpoint(
+        lambda: _Udp(owner), local_addr=local, remote_addr=server, family=family
+    )
+    owner.opened(transport.sendto, transport.close, transport.get_extra_info("sockname")[:2])
+    try:
+        yield owner
+    finally:
+        owner.close()
+
+
+async def open_stream(
+    url: IceUrl, addresses: Sequence[net.Address], context: ssl.SSLContext, trace: Trace
+) -> StunTransport | None:
+    """Connect to a TCP or TLS server; None when it failed, and the trace says at which stage."""
+    sock = await net.connect_any(list(addresses), trace, url=url.url)
+    if sock is None:
+        return None
+    loop = asyncio.get_running_loop()
+    owner = StunTransport(reliable=True)
+    server = (addresses[0].host, url.port)
+    if url.transport == "tcp":
+        transport, _ = await loop.create_connection(lambda: _Stream(owner, server), sock=sock)
+        return _opened(owner, transport)
+    with trace.observe("tls_handshake", f"{url.host}:{url.port}", url=url.url) as seen:
+        try:
+            async with asyncio.timeout(net.TLS_TIMEOUT_S):
+                transport, _ = await loop.create_connection(
+                    lambda: _Stream(owner, server), sock=sock, ssl=context, server_hostname=url.host
+                )
+        except BaseException:
+            sock.close()
+            raise
+        net.note_tls(seen, transport.get_extra_info("ssl_object"))
+        return _opened(owner, transport)
+    return None
+
+
+def _opened(owner: StunTransport, transport: asyncio.Transport) -> StunTransport:
+    def send(data: bytes, _to: Address | None) -> None:
+        if transport.is_closing():
+            raise ConnectionResetError("the server closed the connection")
+        transport.write(data)
+
+    owner.opened(send, transport.abort, transport.get_extra_info("sockname")[:2])
+    return owner
+
+
+def mapped_address(reply: Message) -> Address:
+    """Return the reflexive address that a Binding response carries. Raises StunMalformed."""
+    attributes = reply.attributes
+    address = attributes.get("XOR-MAPPED-ADDRESS") or attributes.get("MAPPED-ADDRESS")
+    if address is None:
+        raise StunMalformed("a Binding response without a mapped address")
+    mapped: Address = address
+    return mapped
+
+
+def shown(address: Address) -> str:
+    """Write an address as `host:port`, IPv6 in brackets."""
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

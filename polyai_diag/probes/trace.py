@@ -1,0 +1,176 @@
+"""Keep what one step sees: every exchange timed, classified and kept, none of it raised."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+from polyai_diag.failures import Failure, classify
+from polyai_diag.model import Event, Json, Observation, Observed, Progress, Status, StepResult
+from polyai_diag.redact import Redactor
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+MAX_OBSERVATIONS = 500
+MAX_TEXT = 500
+
+Known = Mapping[type[Exception], Callable[[Any], Failure]]
+"""Exceptions of a wrapped library, by their base class, and how each is classified."""
+
+
+class Seen:
+    """One exchange while it goes on; as a context manager it swallows the network's failures.
+
+    `OSError`, `TimeoutError` and what `known` names become the observation's failure. Anything
+    else is our own bug, and passes.
+    """
+
+    def __init__(self, trace: Trace, operation: str, endpoint: str, known: Known) -> None:
+        self._trace = trace
+        self._operation = operation
+        self._endpoint = endpoint
+        self._known = known
+        self._started_s = time.monotonic()
+        self.notes: dict[str, Json] = {}
+        self.failure: Failure | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether it has not failed so far."""
+        return self.failure is None
+
+    def note(self, **notes: Json) -> None:
+        """Keep what was learnt."""
+        self.notes.update(notes)
+
+    def fail(self, failure: Failure, detail: str = "", **notes: Json) -> None:
+        """Say that it failed without an exception; `detail` in words, for people."""
+        self.failure = failure
+        self.note(**notes)
+        if detail:
+            self.note(detail=detail)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> bool:
+        swallowed = exc is None or self._place(exc)
+        self._trace.keep(self._operation, self._endpoint, self._started_s, self.failure, self.notes)
+        return swallowed and exc is not None
+
+    def _place(self, exc: BaseException) -> bool:
+        for base, classifier in self._known.items():
+            if isinstance(exc, base):
+                self.fail(classifier(exc), str(exc))
+                return True
+        if isinstance(exc, OSError):
+            self.fail(classify(exc), "" if isinstance(exc, TimeoutError) else str(exc))
+            return True
+        self.failure = self.failure or Failure.INTERRUPTED
+        return False
+
+
+class Trace:
+    """What one step did and saw, as it goes; `result()` is whole at any moment.
+
+    Times are `time.monotonic()` seconds; `run_started_s` is the run's zero.
+    """
+
+    def __init__(
+        self,
+        step: str,
+        *,
+        run_started_s: float | None = None,
+        redactor: Redactor | None = None,
+        on_event: Callable[[Event], None] | None = None,
+    ) -> None:
+        self.step = step
+        self.data: dict[str, Json] = {}
+        self.observations: list[Observation] = []
+        self.dropped = 0
+        self._status = Status.PASSED
+        self._reason = ""
+        self._started_s = time.monotonic()
+        self._run_started_s = self._started_s if run_started_s is None else run_started_s
+        self._redactor = redactor or Redactor()
+        self._on_event = on_event
+
+    def observe(
+        self, operation: str, endpoint: str, *, known: Known | None = None, **notes: Json
+    ) -> Seen:
+        """Open an observation: `with trace.observe("tcp_connect", "host:443") as seen: …`."""
+        seen = Seen(self, operation, endpoint, known or {})
+        seen.note(**notes)
+        return seen
+
+    def progress(self, text: str, fraction: float | None = None) -> None:
+        """Say what goes on now, in words."""
+        self._emit(Progress(self.step, self._redactor.text(text), fraction))
+
+    def fail(self, reason: str) -> None:
+        """Let the step fail: the network's answer was no. The first reason is kept."""
+        if self._status is Status.PASSED:
+            self.end(Status.FAILED, reason)
+
+    def end(self, status: Status, reason: str) -> None:
+        """Set how the step ended."""
+        self._status, self._reason = status, reason
+
+    def keep(
+        self,
+        operation: str,
+        endpoint: str,
+        started_s: float,
+        failure: Failure | None,
+        notes: Mapping[str, Json],
+    ) -> None:
+        """Keep one exchange that ends now. A flood of them is cut and counted."""
+        if len(self.observations) >= MAX_OBSERVATIONS:
+            self.dropped += 1
+            return
+        observation = Observation(
+            operation=operation,
+            endpoint=self._redactor.text(endpoint[:MAX_TEXT]),
+            started_ms=self._since_run(started_s),
+            duration_ms=round((time.monotonic() - started_s) * 1000, 3),
+            failure=failure,
+            notes=self._redactor.data(_bounded(dict(notes))),
+        )
+        self.observations.append(observation)
+        self._emit(Observed(self.step, observation))
+
+    def result(self) -> StepResult:
+        """Return what there is."""
+        if self.dropped:
+            self.data["observations_dropped"] = self.dropped
+        return StepResult(
+            name=self.step,
+            status=self._status,
+            reason=self._redactor.text(self._reason),
+            started_ms=self._since_run(self._started_s),
+            duration_ms=round((time.monotonic() - self._started_s) * 1000, 3),
+            data=self._redactor.data(_bounded(self.data)),
+            observations=tuple(self.observations),
+        )
+
+    def _since_run(self, moment_s: float) -> float:
+        return round((moment_s - self._run_started_s) * 1000, 3)
+
+    def _emit(self, event: Event) -> None:
+        if self._on_event is not None:
+            self._on_event(event)
+
+
+def _bounded(value: Json) -> Json:
+    """Cut long texts: what the network sends must not fill the report."""
+    if isinstance(value, str):
+        return value if len(value) <= MAX_TEXT else f"{value[:MAX_TEXT]}…"
+    if isinstance(value, dict):
+        return {str(key)[:MAX_TEXT]: _bounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_bounded(item) for item in value]
+    return value

@@ -1,0 +1,235 @@
+"""The signaling WebSocket: upgrade, frames, close codes (RFC 6455)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from typing import TYPE_CHECKING, Any
+
+from websockets.asyncio.client import ClientConnection
+from websockets.client import ClientProtocol
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidStatus,
+    WebSocketException,
+)
+from websockets.uri import parse_uri
+
+from polyai_diag.failures import Failure
+from polyai_diag.probes.net import TLS_TIMEOUT_S, note_tls
+from polyai_diag.protocol import (
+    Answer,
+    Close,
+    ErrorFrame,
+    Frame,
+    FrameError,
+    IceCandidate,
+    Other,
+    close_frame,
+    read_frame,
+)
+
+if TYPE_CHECKING:
+    import socket
+    import ssl
+    from collections.abc import Callable
+
+    from polyai_diag.model import Target
+    from polyai_diag.probes.trace import Known, Trace
+
+UPGRADE_TIMEOUT_S = 5.0
+MAX_MESSAGE_BYTES = 512 * 1024
+MAX_FRAMES_KEPT = 200
+
+
+def classify_websocket(exc: WebSocketException) -> Failure:
+    """Place what the WebSocket library raised."""
+    if isinstance(exc, InvalidStatus):
+        redirect = 300 <= exc.response.status_code < 400
+        return Failure.HTTP_REDIRECT if redirect else Failure.HTTP_STATUS
+    if isinstance(exc, ConnectionClosed):
+        return Failure.WEBSOCKET_CLOSED
+    return Failure.HTTP_MALFORMED
+
+
+KNOWN: Known = {WebSocketException: classify_websocket}
+
+
+async def open_websocket(
+    target: Target, sock: socket.socket, context: ssl.SSLContext, trace: Trace
+) -> ClientConnection | None:
+    """TLS and the upgrade on a connected socket, timed apart; None when either failed.
+
+    The socket is closed with the connection, or here.
+    """
+    connection = await _start(target, sock, context, trace)
+    if connection is None:
+        sock.close()
+        return None
+    with trace.observe("websocket_upgrade", target.url, known=KNOWN) as seen:
+        try:
+            async with asyncio.timeout(UPGRADE_TIMEOUT_S):
+                await connection.handshake()
+        except InvalidStatus as exc:
+            seen.note(**_status_notes(exc))
+            raise
+        return connection
+    connection.transport.abort()
+    return None
+
+
+async def _start(
+    target: Target, sock: socket.socket, context: ssl.SSLContext, trace: Trace
+) -> ClientConnection | None:
+    loop = asyncio.get_running_loop()
+    uri = parse_uri(target.url)
+
+    def factory() -> ClientConnection:
+        protocol = ClientProtocol(uri, max_size=MAX_MESSAGE_BYTES)
+        return ClientConnection(protocol, close_timeout=1)
+
+    if not target.secure:
+        return (await loop.create_connection(factory, sock=sock))[1]
+    with trace.observe("tls_handshake", f"{target.host}:{target.port}") as seen:
+        async with asyncio.timeout(TLS_TIMEOUT_S):
+            transport, connection = await loop.create_connection(
+                factory, sock=sock, ssl=context, server_hostname=target.host
+            )
+        note_tls(seen, transport.get_extra_info("ssl_object"))
+        return connection
+    return None
+
+
+def _status_notes(exc: InvalidStatus) -> dict[str, Any]:
+    response = exc.response
+    body = (response.body or b"")[:400].decode("utf-8", "replace")
+    return {
+        "status": response.status_code,
+        "location": response.headers.get("Location"),
+        "server": response.headers.get("Server"),
+        "body": body,
+    }
+
+
+class Refused(Exception):  # noqa: N818 - the gateway's no is an answer, not an error of ours
+    """The gateway answered with an error frame."""
+
+    def __init__(self, frame: ErrorFrame) -> None:
+        super().__init__(f"{frame.code}: {frame.message}" if frame.message else frame.code)
+        self.code = frame.code
+        self.message = frame.message
+
+
+class Signaling:
+    """Frames over one WebSocket: offers out, answers, candidates and errors in.
+
+    Reading starts at once and goes on until `close()`. Candidates that arrive early are held
+    until someone asks for them.
+    """
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self._connection = connection
+        self._answers: asyncio.Queue[Answer | Exception] = asyncio.Queue(MAX_FRAMES_KEPT)
+        self._candidates: list[IceCandidate] = []
+        self._on_candidate: Callable[[IceCandidate], None] | None = None
+        self.session_id: str | None = None
+        self.others: list[str] = []
+        self.errors: list[ErrorFrame] = []
+        self.violations: list[FrameError] = []
+        self.ended = asyncio.Event()
+        self.ended_s: float | None = None
+        self.closed_by_gateway = False
+        self.close_code: int | None = None
+        self.close_reason = ""
+        self._closing = False
+        self._reader = asyncio.create_task(self._read(), name="signaling reader")
+
+    async def ask(self, offer: str, timeout_s: float) -> Answer:
+        """Send an offer and wait for its answer.
+
+        Raises Refused for an error frame, FrameError for an answer that cannot be read,
+        ConnectionClosed when the gateway hangs up, TimeoutError when nothing comes back.
+        """
+        while not self._answers.empty():
+            self._answers.get_nowait()
+        await self._connection.send(offer)
+        async with asyncio.timeout(timeout_s):
+            answer = await self._answers.get()
+        if isinstance(answer, Exception):
+            raise answer
+        self.session_id = answer.session_id
+        return answer
+
+    def on_candidate(self, take: Callable[[IceCandidate], None]) -> None:
+        """Hand over the candidates held so far, and each new one."""
+        self._on_candidate = take
+        for candidate in self._candidates:
+            take(candidate)
+
+    async def ping(self) -> float:
+        """Return the round trip of a WebSocket ping in ms."""
+        started = time.monotonic()
+        await (await self._connection.ping())
+        return (time.monotonic() - started) * 1000
+
+    async def close(self) -> None:
+        """Say `close` for the session that is open, and hang up."""
+        self._closing = True
+        with contextlib.suppress(ConnectionClosed, OSError):
+            if self.session_id is not None and not self.ended.is_set():
+                await self._connection.send(close_frame(self.session_id))
+        await self._connection.close()
+        await self._reader
+
+    async def _read(self) -> None:
+        try:
+            async for text in self._connection:
+                self._take(text)
+            self._end(None)
+        except ConnectionClosed as exc:
+            self._end(exc)
+
+    def _end(self, exc: ConnectionClosed | None) -> None:
+        self.close_code = self._connection.close_code
+        self.close_reason = self._connection.close_reason or ""
+        self.ended_s = time.monotonic()
+        self.ended.set()
+        self._answer(exc or ConnectionClosed(self._connection.protocol.close_rcvd, None))
+
+    def _take(self, text: str | bytes) -> None:
+        try:
+            frame = read_frame(text)
+        except FrameError as exc:
+            if len(self.violations) < MAX_FRAMES_KEPT:
+                self.violations.append(exc)
+            self._answer(exc)
+            return
+        self._take_frame(frame)
+
+    def _take_frame(self, frame: Frame) -> None:
+        match frame:
+            case Answer():
+                self._answer(frame)
+            case IceCandidate():
+                self._hold(frame)
+            case ErrorFrame():
+                if len(self.errors) < MAX_FRAMES_KEPT:
+                    self.errors.append(frame)
+                self._answer(Refused(frame))
+            case Close():
+                self.closed_by_gateway = True
+                self.ended_s = time.monotonic()
+                self.ended.set()
+            case Other() if len(self.others) < MAX_FRAMES_KEPT:
+                self.others.append(frame.type)
+
+    def _hold(self, candidate: IceCandidate) -> None:
+        if len(self._candidates) < MAX_FRAMES_KEPT:
+            self._candidates.append(candidate)
+            if self._on_candidate is not None:
+                self._on_candidate(candidate)
+
+    def _answer(self, answer: Answer | Exception) -> None:
+        with contextlib.suppress(asyncio.QueueFull):
+            self._answers.put_nowait(answer)

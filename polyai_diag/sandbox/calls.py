@@ -1,0 +1,129 @@
+"""One call of the sandbox's gateway: a peer connection that echoes, or that an agent answers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import uuid
+from typing import TYPE_CHECKING
+
+from aiortc import (
+    RTCBundlePolicy,
+    RTCConfiguration,
+    RTCPeerConnection,
+    RTCRtpSender,
+    RTCSessionDescription,
+)
+from aiortc.mediastreams import MediaStreamError
+from aiortc.sdp import candidate_from_sdp
+
+from polyai_diag.analysis.sdp import lint_sdp
+from polyai_diag.media import aiortc_taps
+from polyai_diag.sandbox.agent import Agent
+from polyai_diag.sandbox.descriptions import (
+    reachable_candidate,
+    with_media_rejected,
+    with_reachable_candidates,
+)
+from polyai_diag.sandbox.echo import Echo
+
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
+    from aiortc import MediaStreamTrack
+
+    from polyai_diag.sandbox.faults import GatewayFaults
+
+MEDIA_HOST = "127.0.0.1"
+_MAX_CANDIDATES = 128
+_DTLS_FIRST_BYTES = range(20, 64)  # RFC 7983 §7
+
+
+class OfferRefused(Exception):  # noqa: N818 - an answer of the protocol, not a fault of ours
+    """The offer cannot be answered; the text is what its sender is told."""
+
+
+class Call:
+    """A call from its offer to its end.
+
+    `ended` gets the connection state that ended the media: `failed`, or `closed`.
+    """
+
+    def __init__(
+        self,
+        *,
+        echo: bool,
+        faults: GatewayFaults,
+        relayed_addresses: AbstractSet[aiortc_taps.Address],
+    ) -> None:
+        self.session_id = str(uuid.uuid4())
+        self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._faults = faults
+        self._relayed_addresses = relayed_addresses
+        voice = Echo if echo else Agent
+        self._voice = voice(silent=faults.send_silence)
+        self._listening: list[asyncio.Task[None]] = []
+        self._candidates = 0
+        self._pc = RTCPeerConnection(
+            RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
+        )
+        self._pc.on("connectionstatechange", self._state_changed)
+
+    async def answer(self, offer: str) -> str:
+        """Return the SDP that answers the offer. Raises OfferRefused."""
+        if issues := lint_sdp(offer):
+            raise OfferRefused(f"Failed to process the offer: {issues[0].message}")
+        try:
+            await self._negotiate(with_reachable_candidates(offer))
+        except Exception as exc:  # aiortc raises whatever it trips over in an SDP
+            raise OfferRefused(f"Failed to process the offer: {type(exc).__name__}") from exc
+        answer = self._pc.localDescription.sdp
+        return with_media_rejected(answer) if self._faults.reject_audio else answer
+
+    async def add_candidate(self, candidate: str) -> None:
+        """Add a trickled `candidate:…`. Raises ValueError when it is none."""
+        self._candidates += 1
+        if self._candidates > _MAX_CANDIDATES or not reachable_candidate(candidate):
+            return
+        ice = aiortc_taps.dtls_transport(self._pc).transport
+        await ice.addRemoteCandidate(candidate_from_sdp(candidate.removeprefix("candidate:")))
+
+    async def close(self) -> None:
+        """End the call; nothing of it is left."""
+        for task in self._listening:
+            task.cancel()
+        await asyncio.gather(*self._listening, return_exceptions=True)
+        await self._pc.close()
+        self._end("closed")
+
+    async def _negotiate(self, offer: str) -> None:
+        transceiver = self._pc.addTransceiver(self._voice.track, "sendrecv")
+        codecs = RTCRtpSender.getCapabilities("audio").codecs
+        transceiver.setCodecPreferences([c for c in codecs if c.name.lower() == "opus"])
+        await self._pc.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+        for receiver in self._pc.getReceivers():
+            if receiver.track:
+                self._listening.append(asyncio.create_task(self._listen(receiver.track)))
+        if isinstance(self._voice, Echo):
+            aiortc_taps.tap_rtp(transceiver.receiver, self._voice.on_packet)
+        with aiortc_taps.host_candidates_from([MEDIA_HOST]):
+            await self._pc.setLocalDescription(await self._pc.createAnswer())
+        if self._faults.drop_udp or self._faults.swallow_dtls:
+            aiortc_taps.filter_datagrams(self._pc, self._passes)
+
+    async def _listen(self, track: MediaStreamTrack) -> None:
+        with contextlib.suppress(MediaStreamError):
+            await self._voice.listen(track)
+
+    def _passes(self, data: bytes, address: aiortc_taps.Address) -> bool:
+        if self._faults.drop_udp and address not in self._relayed_addresses:
+            return False
+        return not (self._faults.swallow_dtls and data[:1] and data[0] in _DTLS_FIRST_BYTES)
+
+    def _state_changed(self) -> None:
+        if self._pc.connectionState in ("failed", "closed"):
+            self._end(self._pc.connectionState)
+
+    def _end(self, state: str) -> None:
+        if not self.ended.done():
+            self.ended.set_result(state)

@@ -1,0 +1,84 @@
+"""What the sandbox's gateway changes in offers and answers. Pure text work."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import TYPE_CHECKING
+
+from polyai_diag.analysis.sdp import parse_sdp
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def reachable_candidate(candidate: str) -> bool:
+    """Whether `candidate:…` (RFC 8839 §5.1) is UDP on IPv4 loopback, where alone media runs.
+
+    A client at any other address, or behind a `.local` name, is found as it asks: its own
+    checks make it a peer-reflexive candidate (RFC 8445 §7.3.1.3).
+    """
+    fields = candidate.split()
+    if len(fields) < 8 or fields[2].lower() != "udp":
+        return False
+    try:
+        address = ipaddress.ip_address(fields[4])
+    except ValueError:
+        return False
+    return address.version == 4 and address.is_loopback
+
+
+def with_reachable_candidates(sdp: str) -> str:
+    """Leave out the candidates that cannot be reached, and the end of candidates.
+
+    Without an end ICE goes on waiting, and peer-reflexive candidates can still come.
+    """
+    return _join(line for line in _lines(sdp) if not _is_unreachable(line))
+
+
+def candidates_of(sdp: str) -> list[str]:
+    """List the candidates of the first audio section, without `a=`."""
+    audio = parse_sdp(sdp).audio
+    values = audio.attributes.get("candidate", ()) if audio else ()
+    return [f"candidate:{value}" for value in values]
+
+
+def without_candidates(sdp: str) -> str:
+    """Take the candidates out, to trickle them (RFC 8840 §4.1.3: port 9, address 0.0.0.0)."""
+    lines = (
+        re.sub(r"^m=(\S+) \d+ ", r"m=\1 9 ", line)
+        for line in _lines(sdp)
+        if not line.startswith(("a=candidate:", "a=end-of-candidates"))
+    )
+    return _join("c=IN IP4 0.0.0.0" if line.startswith("c=") else line for line in lines)
+
+
+def with_media_rejected(answer: str) -> str:
+    """Reject every section of an answer: port 0, its formats kept (RFC 3264 §6).
+
+    What is rejected leaves the BUNDLE group (RFC 9143 §7.3.3), which is then empty.
+    """
+    kept = []
+    in_media = False
+    for line in _lines(answer):
+        if line.startswith("m="):
+            in_media = True
+            rejected = re.sub(r"^m=(\S+) \d+ ", r"m=\1 0 ", line)
+            kept += [rejected, "c=IN IP4 0.0.0.0", "a=inactive"]
+        elif line.startswith("a=mid:") if in_media else not line.startswith("a=group:"):
+            kept.append(line)
+    return _join(kept)
+
+
+def _is_unreachable(line: str) -> bool:
+    if line.startswith("a=candidate:"):
+        return not reachable_candidate(line.removeprefix("a="))
+    return line.startswith("a=end-of-candidates")
+
+
+def _lines(sdp: str) -> list[str]:
+    return [line for line in re.split(r"\r\n|\r|\n", sdp) if line]
+
+
+def _join(lines: Iterable[str]) -> str:
+    return "".join(f"{line}\r\n" for line in lines)

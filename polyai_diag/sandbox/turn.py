@@ -1,0 +1,183 @@
+"""A STUN and TURN server on loopback: UDP, TCP and TLS, with faults on request.
+
+It binds 127.0.0.1 and, for RFC 5780, 127.0.0.2; nothing else, and it relays to loopback only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Self
+
+from polyai_diag.sandbox.turn_allocation import Address, TurnLimits
+from polyai_diag.sandbox.turn_paths import Streams, UdpEndpoint
+from polyai_diag.sandbox.turn_service import TurnFaults, TurnService
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
+
+__all__ = ["TurnFaults", "TurnLimits", "TurnServer"]
+
+HOST = "127.0.0.1"
+OTHER_HOST = "127.0.0.2"
+_BIND_ATTEMPTS = 20
+
+
+class TurnServer:
+    """Serves inside `async with`; leaving it closes every socket and task.
+
+    Ports are ephemeral unless given. Without `ssl_context` there is no `turns:`.
+    `users` maps user names to passwords and is asked at each request.
+    """
+
+    def __init__(
+        self,
+        *,
+        users: Mapping[str, str],
+        ssl_context: ssl.SSLContext | None = None,
+        realm: str = "sandbox.invalid",
+        faults: TurnFaults | None = None,
+        limits: TurnLimits | None = None,
+        port: int = 0,
+        tls_port: int = 0,
+    ) -> None:
+        self._faults = faults or TurnFaults()
+        limits = limits or TurnLimits()
+        self._service = TurnService(users, realm, self._faults, limits)
+        self._streams = Streams(self._service, limits)
+        self._ssl_context = ssl_context
+        self._asked = (port, tls_port)
+        self._udp: dict[Address, UdpEndpoint] = {}
+        self._listeners: list[asyncio.Server] = []
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def start(self) -> None:
+        """Bind and serve. Raises OSError when a port that was asked for is taken."""
+        try:
+            await self._listen()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Stop, and return when every socket is closed."""
+        for listener in self._listeners:
+            listener.close()
+        await self._streams.close()
+        await self._service.close()
+        for listener in self._listeners:
+            await listener.wait_closed()
+        for endpoint in self._udp.values():
+            endpoint.transport.abort()
+        await asyncio.gather(*(endpoint.closed for endpoint in self._udp.values()))
+
+    @property
+    def udp_port(self) -> int:
+        """STUN and TURN over UDP."""
+        return next(iter(self._udp))[1]
+
+    @property
+    def tcp_port(self) -> int:
+        """TURN over TCP: the same number as `udp_port`."""
+        return self.udp_port
+
+    @property
+    def tls_port(self) -> int:
+        """TURN over TLS. Raises ValueError without an `ssl_context`."""
+        if self._ssl_context is None:
+            raise ValueError("this server has no TLS: it was given no ssl_context")
+        port: int = self._listeners[-1].sockets[0].getsockname()[1]
+        return port
+
+    @property
+    def relayed_addresses(self) -> AbstractSet[Address]:
+        """The relayed addresses that are allocated: a live view."""
+        return self._service.relayed_addresses
+
+    @property
+    def allocations(self) -> int:
+        """How many allocations are alive."""
+        return self._service.allocations
+
+    def urls(self) -> list[str]:
+        """Return what `iceServers` takes: STUN, TURN over UDP and TCP, and TLS where served."""
+        at = f"{HOST}:{self.udp_port}"
+        urls = [f"stun:{at}", f"turn:{at}?transport=udp", f"turn:{at}?transport=tcp"]
+        if self._ssl_context is not None:
+            urls.append(f"turns:{HOST}:{self.tls_port}?transport=tcp")
+        return urls
+
+    async def _listen(self) -> None:
+        loop = asyncio.get_running_loop()
+        port, tls_port = self._asked
+        datagram_sockets, tcp_socket = _bind_where_free(port)
+        try:
+            for bound in datagram_sockets:
+                _, endpoint = await loop.create_datagram_endpoint(
+                    lambda: UdpEndpoint(self._service, self._udp, deaf=self._faults.drop_udp),
+                    sock=bound,
+                )
+                self._udp[endpoint.address] = endpoint
+            plain = await loop.create_server(lambda: self._streams.gate(None), sock=tcp_socket)
+            self._listeners.append(plain)
+        except BaseException:
+            for bound in (*datagram_sockets, tcp_socket):
+                bound.close()
+            raise
+        if self._ssl_context is not None:
+            context = self._ssl_context
+            self._listeners.append(
+                await loop.create_server(lambda: self._streams.gate(context), HOST, tls_port)
+            )
+
+
+def _bind_where_free(port: int) -> tuple[list[socket.socket], socket.socket]:
+    """Bind UDP sockets, primary first, and the TCP socket with the primary's number."""
+    for attempt in range(1, _BIND_ATTEMPTS + 1):
+        with ExitStack() as unless_done:
+            try:
+                tcp = unless_done.enter_context(_bound(socket.SOCK_STREAM, HOST, port))
+                primary = tcp.getsockname()[1]
+                udp = [unless_done.enter_context(_bound(socket.SOCK_DGRAM, HOST, primary))]
+                if _has_other_host():
+                    alternate = unless_done.enter_context(_bound(socket.SOCK_DGRAM, HOST, 0))
+                    udp.append(alternate)
+                    for number in (primary, alternate.getsockname()[1]):
+                        other = _bound(socket.SOCK_DGRAM, OTHER_HOST, number)
+                        udp.append(unless_done.enter_context(other))
+            except OSError:
+                if port or attempt == _BIND_ATTEMPTS:
+                    raise
+                continue
+            unless_done.pop_all()
+            return udp, tcp
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _has_other_host() -> bool:
+    """Whether a second loopback address exists: not on macOS, unless it was added."""
+    try:
+        _bound(socket.SOCK_DGRAM, OTHER_HOST, 0).close()
+    except OSError:
+        return False
+    return True
+
+
+def _bound(kind: socket.SocketKind, host: str, port: int) -> socket.socket:
+    made = socket.socket(socket.AF_INET, kind)
+    try:
+        made.setblocking(False)
+        made.bind((host, port))
+    except BaseException:
+        made.close()
+        raise
+    return made

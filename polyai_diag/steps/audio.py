@@ -1,0 +1,138 @@
+"""Step `audio`: sound out and back, or the agent's voice where the gateway loops nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from polyai_diag.analysis.audio.levels import AudioFacts, audio_facts
+from polyai_diag.analysis.audio.loopback import LoopbackFacts, analyze_loopback
+from polyai_diag.analysis.audio.signal import probe_signal
+from polyai_diag.failures import Failure
+from polyai_diag.media.loopback import Loop, loop_back
+from polyai_diag.media.packets import place
+from polyai_diag.steps.call import connect_call
+from polyai_diag.steps.walk import Walk, run_check
+
+if TYPE_CHECKING:
+    from polyai_diag.model import StepResult, Target
+    from polyai_diag.probes.ice import Call
+    from polyai_diag.probes.trace import Trace
+
+SILENT_DBFS = -60.0  # what comes back of a -20 dBFS tone is below this: nothing came back
+AGENT_PATIENCE_S = 15.0
+AGENT_LISTEN_S = 3.0
+LISTEN_STEP_S = 0.5
+
+
+async def check_audio(target: Target) -> StepResult:
+    """Send chirps, a tone and a sweep through the call and compare what comes back.
+
+    Where the gateway refuses the echo, listen to the agent instead: level, silence, bandwidth.
+    """
+    return await run_check(audio, "audio", target)
+
+
+async def audio(walk: Walk, trace: Trace) -> None:
+    """Measure the sound of the call."""
+    if not await connect_call(walk, trace) or walk.call is None:
+        return
+    if walk.echo:
+        await _loop(walk, walk.call, trace)
+    else:
+        await _listen(walk.call, trace)
+
+
+async def _loop(walk: Walk, own: Call, trace: Trace) -> None:
+    signal = probe_signal(thorough=walk.target.thorough)
+    trace.progress(f"Sending {signal.seconds:.0f} s of sound out and back")
+    trace.data["mode"] = "echo"
+    with trace.observe("audio_loopback", "gateway") as seen:
+        loop = await loop_back(own.track, own.packets, signal.pcm)
+        facts = await asyncio.to_thread(analyze_loopback, signal, loop.received)
+        _note_loop(facts, loop, trace)
+        seen.note(level_dbfs=round(facts.level_dbfs, 1), chirps_found=facts.chirps_found)
+        if not len(loop.received):
+            seen.fail(Failure.NO_RTP, "packets stopped arriving")
+        elif facts.level_dbfs < SILENT_DBFS:
+            seen.fail(Failure.SILENCE, f"{facts.level_dbfs:.0f} dBFS came back of a tone of -20")
+        elif facts.offset_samples is None:
+            seen.fail(Failure.PROBE_SOUND_LOST, "sound came back, but not the one that was sent")
+    if not seen.ok:
+        trace.fail(str(seen.notes["detail"]))
+
+
+def _note_loop(facts: LoopbackFacts, loop: Loop, trace: Trace) -> None:
+    trace.data.update(
+        delay_ms=None
+        if facts.offset_samples is None
+        else _rounded(loop.delay_ms(facts.offset_samples)),
+        gain_db=_rounded(facts.gain_db),
+        level_dbfs=_rounded(facts.level_dbfs),
+        sent_level_dbfs=_rounded(facts.sent_level_dbfs),
+        noise_dbfs=_rounded(facts.noise_dbfs),
+        thd_n_db=_rounded(facts.thd_n_db),
+        bandwidth_hz=_rounded(facts.bandwidth_hz),
+        clipped_runs=facts.clipped_runs,
+        chirps_sent=facts.chirps_sent,
+        chirps_found=facts.chirps_found,
+    )
+    if facts.frequency_hz:
+        trace.data["spectrum"] = {
+            "frequency_hz": list(facts.frequency_hz),
+            "sent_dbfs": list(facts.sent_dbfs),
+            "received_dbfs": list(facts.received_dbfs),
+        }
+
+
+async def _listen(own: Call, trace: Trace) -> None:
+    trace.progress("Listening to the agent")
+    trace.data["mode"] = "agent"
+    started_s = time.monotonic()
+    with trace.observe("audio_listen", "gateway") as seen:
+        facts, heard_s = await _until_heard(own)
+        _note_agent(facts, trace)
+        seen.note(level_dbfs=round(facts.level_dbfs, 1), listened_s=round(facts.seconds, 1))
+        if heard_s is not None:
+            trace.data["first_audio_ms"] = round((heard_s - started_s) * 1000)
+        elif not own.packets.arrivals:
+            seen.fail(Failure.NO_RTP, "packets stopped arriving")
+        else:
+            seen.fail(Failure.SILENCE, f"no speech from the agent in {AGENT_PATIENCE_S:.0f} s")
+    if not seen.ok:
+        trace.fail(str(seen.notes["detail"]))
+
+
+async def _until_heard(own: Call) -> tuple[AudioFacts, float | None]:
+    """Wait for the agent's voice, then hear a little more; return when it was heard first."""
+    deadline_s = time.monotonic() + AGENT_PATIENCE_S
+    heard_s: float | None = None
+    while True:
+        facts = await asyncio.to_thread(_facts, own)
+        now = time.monotonic()
+        if heard_s is None and not facts.silent:
+            heard_s = now
+            deadline_s = now + AGENT_LISTEN_S
+        if now >= deadline_s:
+            return facts, heard_s
+        await asyncio.sleep(LISTEN_STEP_S)
+
+
+def _facts(own: Call) -> AudioFacts:
+    return audio_facts(place(list(own.packets.arrivals))[0])
+
+
+def _note_agent(facts: AudioFacts, trace: Trace) -> None:
+    trace.data.update(
+        level_dbfs=_rounded(facts.active_level_dbfs),
+        peak_dbfs=_rounded(facts.peak_dbfs),
+        active_share=round(facts.active_share, 3),
+        clipped_runs=facts.clipped_runs,
+        bandwidth_hz=_rounded(facts.bandwidth_hz),
+        not_measured=["delay", "gain", "spectrum against what was sent"],
+    )
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)

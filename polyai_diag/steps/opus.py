@@ -1,0 +1,55 @@
+"""Step `opus`: what was offered, and what the answer made of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from polyai_diag.analysis.sdp import compare_sdp, parse_sdp
+from polyai_diag.failures import Failure
+from polyai_diag.steps.signaling import open_session
+from polyai_diag.steps.walk import Walk, run_check
+
+if TYPE_CHECKING:
+    from polyai_diag.model import StepResult, Target
+    from polyai_diag.probes.trace import Trace
+
+_FAILURES = {
+    "opus-rejected": Failure.OPUS_MISSING,
+    "opus-not-offered": Failure.OPUS_MISSING,
+    "media-direction": Failure.MEDIA_DIRECTION,
+}
+
+
+async def check_opus(target: Target) -> StepResult:
+    """Compare offer and answer: Opus 48000/2, the audio section, the direction."""
+    return await run_check(opus, "opus", target)
+
+
+async def opus(walk: Walk, trace: Trace) -> None:
+    """Compare the two session descriptions."""
+    if not await open_session(walk, trace) or walk.call is None or walk.answer is None:
+        return
+    with trace.observe("sdp_compare", "offer and answer") as seen:
+        _note_codecs(walk.call.offer, walk.answer, trace)
+        issues = compare_sdp(walk.call.offer, walk.answer)
+        seen.note(issues=[f"{issue.path}: {issue.message}" for issue in issues])
+        if issues:
+            worst = issues[0]
+            failure = _FAILURES.get(worst.cause or "", Failure.SDP_REJECTED)
+            seen.fail(failure, worst.message, cause=worst.cause)
+            trace.fail(worst.message)
+
+
+def _note_codecs(offer: str, answer: str, trace: Trace) -> None:
+    for name, text in (("offered", offer), ("answered", answer)):
+        try:
+            audio = parse_sdp(text).audio
+        except ValueError:
+            continue
+        if audio is None or audio.rejected or audio.opus is None:
+            continue
+        codec = audio.opus
+        trace.data[name] = f"{codec.clock_rate}/{codec.channels}"
+        if name == "answered":
+            trace.data.update(payload_type=codec.payload_type, fmtp=codec.parameters)
+            trace.data["direction"] = audio.direction

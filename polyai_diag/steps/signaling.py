@@ -1,0 +1,155 @@
+"""Step `signaling`: an offer out, an answer back; `close` follows when the run ends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from websockets.exceptions import ConnectionClosed
+
+from polyai_diag.failures import Failure
+from polyai_diag.model import IceServer, parse_ice_url
+from polyai_diag.probes import net
+from polyai_diag.probes.ice import Call
+from polyai_diag.probes.websocket import KNOWN as KNOWN_WEBSOCKET
+from polyai_diag.probes.websocket import Refused, Signaling
+from polyai_diag.protocol import Answer, FrameError, offer_frame
+from polyai_diag.steps.gateway import open_signaling
+from polyai_diag.steps.walk import Walk, run_check
+
+if TYPE_CHECKING:
+    from polyai_diag.model import StepResult, Target
+    from polyai_diag.probes.trace import Known, Trace
+
+ANSWER_TIMEOUT_S = 8.0
+TRANSPORTS = ("udp", "tcp", "tls")  # the cheapest first, as ICE prefers them
+
+KNOWN: Known = {
+    **KNOWN_WEBSOCKET,
+    Refused: lambda _: Failure.GATEWAY_ERROR,
+    FrameError: lambda _: Failure.FRAME_INVALID,
+}
+
+
+async def check_signaling(target: Target) -> StepResult:
+    """Send an offer with the token and wait for the answer; then `close`.
+
+    The offer may start a real agent call, so it is always closed.
+    """
+    return await run_check(signaling, "signaling", target)
+
+
+async def signaling(walk: Walk, trace: Trace) -> None:
+    """Gather candidates, send the offer and take the answer."""
+    await open_session(walk, trace)
+
+
+async def open_session(walk: Walk, trace: Trace) -> bool:
+    """Open the session unless it is open; False when there is no answer."""
+    if walk.answer is not None:
+        return True
+    if not await open_signaling(walk, trace) or walk.signaling is None:
+        return False
+    trace.progress("Gathering candidates")
+    walk.call = Call(_servers_for_call(walk), relay_only=walk.target.relay_only)
+    gathered = await walk.call.gather(
+        trace, context=walk.context, host_addresses=_host_addresses(walk)
+    )
+    if not gathered:
+        trace.fail("no local candidates")
+        return False
+    return await _ask(walk, walk.signaling, walk.call, trace)
+
+
+async def _ask(walk: Walk, connection: Signaling, call: Call, trace: Trace) -> bool:
+    answer: Answer | None = None
+    for mode in _modes(walk.target.mode):
+        answer, code = await _offer(walk, connection, call, mode, trace)
+        walk.echo = mode == "echo" and answer is not None
+        if code != "FORBIDDEN":
+            break
+    ping_ms = await _ping(connection, trace)
+    trace.data.update(
+        session_id=connection.session_id, ping_ms=ping_ms, other_frames=connection.others
+    )
+    if answer is None:
+        trace.fail("no answer to the offer")
+        return False
+    trace.data["mode"] = "echo" if walk.echo else walk.target.mode or "end-to-end"
+    walk.answer = answer.sdp
+    return True
+
+
+def _modes(mode: str | None) -> tuple[str | None, ...]:
+    """Ask for the echo first unless a mode is set; production gateways refuse it (FORBIDDEN)."""
+    return ("echo", None) if mode is None else (mode,)
+
+
+async def _offer(
+    walk: Walk, connection: Signaling, call: Call, mode: str | None, trace: Trace
+) -> tuple[Answer | None, str | None]:
+    """Send one offer; return the answer, or the error's code."""
+    target = walk.target
+    trace.progress("Offer sent; waiting for the answer")
+    token = target.token.reveal() if target.token else None
+    offer = offer_frame(call.offer, token=token, call_sid=target.call_sid, mode=mode)
+    falls_back = target.mode is None and mode == "echo"
+    code = None
+    with trace.observe("offer_answer", target.url, known=KNOWN, mode=mode or "default") as seen:
+        try:
+            answer = await connection.ask(offer, ANSWER_TIMEOUT_S)
+        except Refused as exc:
+            code = exc.code
+            seen.note(code=exc.code, message=exc.message)
+            if not (falls_back and code == "FORBIDDEN"):
+                raise
+            seen.note(detail="echo is refused, as production gateways do; the agent is asked")
+        except FrameError as exc:
+            seen.note(path=exc.path)
+            raise
+        except ConnectionClosed:
+            seen.note(close_code=connection.close_code, close_reason=connection.close_reason)
+            raise
+        else:
+            seen.note(session_id=answer.session_id)
+            return answer, None
+    return None, code
+
+
+async def _ping(connection: Signaling, trace: Trace) -> float | None:
+    if connection.ended.is_set():
+        return None
+    with trace.observe("websocket_ping", "gateway", known=KNOWN_WEBSOCKET) as seen:
+        ping_ms = round(await connection.ping(), 2)
+        seen.note(rtt_ms=ping_ms)
+        return ping_ms
+    return None
+
+
+def _host_addresses(walk: Walk) -> list[str] | None:
+    """Gather loopback candidates for a gateway on this very machine, the usual ones elsewhere."""
+    hosts = [address.host for address in walk.addresses or ()] or [walk.target.host]
+    if not any(net.is_loopback(host) for host in hosts):
+        return None
+    return ["127.0.0.1"]
+
+
+def _servers_for_call(walk: Walk) -> list[IceServer]:
+    """Choose what aiortc is given: it uses one STUN and one TURN URL, so the ones that work."""
+    servers = []
+    if walk.stun_url is not None:
+        servers.append(IceServer(walk.stun_url))
+    working = {probe.url for probe in walk.turn_probes if probe.ok}
+    candidates = [
+        (TRANSPORTS.index(url.transport), url.url, server)
+        for server in walk.servers
+        for url in server.parsed
+        if url.is_turn
+        and url.transport in TRANSPORTS
+        and (url.url in working or not walk.turn_probes)
+    ]
+    if candidates:
+        _, url, server = min(candidates, key=lambda c: c[0])
+        servers.append(IceServer(url, server.username, server.credential))
+    elif walk.target.relay_only:
+        servers += [s for s in walk.servers if any(parse_ice_url(u).is_turn for u in s.urls)][:1]
+    return servers

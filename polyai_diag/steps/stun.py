@@ -1,0 +1,73 @@
+"""Step `stun`: whether UDP gets out, and where it comes out."""
+
+from __future__ import annotations
+
+import asyncio
+from statistics import median
+from typing import TYPE_CHECKING
+
+from polyai_diag.model import IceUrl, parse_ice_url
+from polyai_diag.probes import net
+from polyai_diag.probes.stun import Bindings, ask_bindings
+from polyai_diag.probes.stun_transport import shown
+from polyai_diag.steps.walk import Walk, run_check
+
+if TYPE_CHECKING:
+    from polyai_diag.model import StepResult, Target
+    from polyai_diag.probes.trace import Trace
+
+PUBLIC_STUN_URL = "stun:stun.l.google.com:19302"
+MAX_SERVERS = 8
+
+
+async def check_stun(target: Target) -> StepResult:
+    """Ask every STUN and TURN server for a binding over UDP, TCP to the same hosts as control."""
+    return await run_check(stun, "stun", target)
+
+
+def udp_servers(walk: Walk) -> list[IceUrl]:
+    """Every server that is asked over UDP: TURN servers answer Binding requests too."""
+    urls = [url for server in walk.servers for url in server.parsed if url.transport == "udp"]
+    if walk.target.third_party:
+        urls.append(parse_ice_url(PUBLIC_STUN_URL))
+    by_address = {(url.host, url.port): url for url in reversed(urls)}
+    return list(reversed(by_address.values()))[:MAX_SERVERS]
+
+
+async def stun(walk: Walk, trace: Trace) -> None:
+    """Ask all of them at once."""
+    urls = udp_servers(walk)
+    trace.progress(f"Asking {len(urls)} server{'s' * (len(urls) != 1)} over UDP")
+    asked = await asyncio.gather(*(_ask(url, trace) for url in urls))
+    answering = [result for result in asked if result.answered]
+    walk.udp_silent = bool(asked) and not answering
+    walk.stun_url = next((r.url for r in answering if r.url.startswith("stun:")), None)
+    trace.data["udp"] = "silent" if walk.udp_silent else "open"
+    trace.data["servers"] = [_row(result) for result in asked]
+    if any(result.failure for result in asked):
+        trace.fail(f"{len(asked) - len(answering)} of {len(asked)} servers gave no answer over UDP")
+
+
+async def _ask(url: IceUrl, trace: Trace) -> Bindings:
+    """Ask over UDP, and connect by TCP at the same time: the control that the host is up."""
+    result, _ = await asyncio.gather(ask_bindings(url, trace), _control(url, trace))
+    return result
+
+
+async def _control(url: IceUrl, trace: Trace) -> None:
+    literal = net.literal(url.host, url.port)
+    addresses = [literal] if literal else await net.resolve(url.host, url.port, trace)
+    if addresses:
+        sock = await net.connect_tcp(addresses[0], trace, timeout_s=2.0, control=True, url=url.url)
+        if sock is not None:
+            sock.close()
+
+
+def _row(result: Bindings) -> dict[str, object]:
+    return {
+        "url": result.url,
+        "mapped_address": shown(result.mapped) if result.mapped else None,
+        "rtt_ms": round(median(result.round_trips_ms), 2) if result.round_trips_ms else None,
+        "sent": result.sent,
+        "answered": result.answered,
+    }

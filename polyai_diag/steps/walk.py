@@ -1,0 +1,99 @@
+"""What the steps of one run share: one WebSocket, one session, one call.
+
+Whoever needs a thing first opens it; `close()` ends all of it, always.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from polyai_diag.probes.net import tls_context
+from polyai_diag.probes.trace import Trace
+from polyai_diag.redact import Redactor
+
+if TYPE_CHECKING:
+    import ssl
+
+    from polyai_diag.model import Event, IceServer, StepResult, Target
+    from polyai_diag.probes.ice import Call
+    from polyai_diag.probes.net import Address
+    from polyai_diag.probes.turn import TurnProbe
+    from polyai_diag.probes.websocket import Signaling
+
+CLOSE_TIMEOUT_S = 4.0
+
+
+@dataclass
+class Walk:
+    """One run's shared belongings, and what one step learnt that another builds on."""
+
+    target: Target
+    on_event: Callable[[Event], None] | None = None
+    started_s: float = field(default_factory=time.monotonic)
+    addresses: list[Address] | None = None
+    signaling: Signaling | None = None
+    call: Call | None = None
+    answer: str | None = None
+    echo: bool = False  # whether the gateway loops our audio back
+    ice_servers: tuple[IceServer, ...] | None = None
+    turn_probes: tuple[TurnProbe, ...] = ()
+    stun_url: str | None = None  # the first STUN server that answered
+    udp_silent: bool = False
+
+    def __post_init__(self) -> None:
+        self.ice_servers = self.target.ice_servers
+        self.redactor = Redactor([self.target.token])
+        for server in self.ice_servers or ():
+            self.redactor.learn(server.credential)
+
+    @cached_property
+    def context(self) -> ssl.SSLContext:
+        """How TLS certificates are checked in this run. Raises TargetError for a bad ca_file."""
+        return tls_context(self.target.ca_file)
+
+    @property
+    def servers(self) -> tuple[IceServer, ...]:
+        """The ICE servers in use: those given, else the gateway's, else none."""
+        return self.ice_servers or ()
+
+    def learn_ice_servers(self, servers: tuple[IceServer, ...]) -> None:
+        """Use these from now on, and keep their credentials out of what is shown."""
+        self.ice_servers = servers
+        for server in servers:
+            self.redactor.learn(server.credential)
+
+    def trace(self, step: str) -> Trace:
+        """Open the trace of one step."""
+        return Trace(
+            step, run_started_s=self.started_s, redactor=self.redactor, on_event=self.on_event
+        )
+
+    async def close(self) -> None:
+        """Say `close`, hang up and give everything back, in bounded time."""
+        call, self.call = self.call, None
+        signaling, self.signaling = self.signaling, None
+        open_things = [thing.close() for thing in (signaling, call) if thing is not None]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await asyncio.gather(*open_things)
+
+
+Check = Callable[[Walk, Trace], Awaitable[None]]
+"""The body of a step: it fills the trace, and lets it fail with `trace.fail(reason)`."""
+
+
+async def run_check(check: Check, step: str, target: Target) -> StepResult:
+    """Run one step by itself: open what it needs, and close it after."""
+    walk = Walk(target)
+    trace = walk.trace(step)
+    try:
+        await check(walk, trace)
+    finally:
+        await walk.close()
+    return trace.result()

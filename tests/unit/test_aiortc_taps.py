@@ -1,0 +1,89 @@
+"""The private parts of aiortc that the taps lean on are there, and do what the taps say."""
+
+from __future__ import annotations
+
+import asyncio
+
+import numpy as np
+import pytest
+from aiortc import RTCConfiguration, RTCPeerConnection
+
+from polyai_diag.media import aiortc_taps as taps
+from polyai_diag.media.opus import decode_all, encode, silence_packet
+from polyai_diag.media.tracks import PacketTrack
+
+
+async def _connected() -> tuple[RTCPeerConnection, RTCPeerConnection, PacketTrack]:
+    caller, callee = (RTCPeerConnection(RTCConfiguration(iceServers=[])) for _ in range(2))
+    track = PacketTrack(silence_packet())
+    caller.addTrack(track)
+    with taps.host_candidates_from(["127.0.0.1"]):
+        await caller.setLocalDescription(await caller.createOffer())
+        await callee.setRemoteDescription(caller.localDescription)
+        await callee.setLocalDescription(await callee.createAnswer())
+    return caller, callee, track
+
+
+async def test_packets_pass_as_encoded_and_are_tapped_on_the_wire() -> None:
+    caller, callee, track = await _connected()
+    tone = 0.1 * np.sin(2 * np.pi * 997 * np.arange(9600) / 48000)
+    payloads = encode(np.stack([tone, tone], axis=1).astype(np.float32))
+    track.play(payloads)
+    arrived: list[taps.RtpArrival] = []
+    complete = asyncio.Event()
+
+    def keep(packet: taps.RtpArrival) -> None:
+        arrived.append(packet)
+        if packet.payload == payloads[-1]:
+            complete.set()
+
+    taps.tap_rtp(callee.getReceivers()[0], keep)
+    try:
+        await caller.setRemoteDescription(callee.localDescription)
+        async with asyncio.timeout(10):
+            await complete.wait()
+        pair = taps.nominated_pair(caller)
+        assert pair is not None
+        assert pair.nominated
+        assert pair.local_address.startswith("127.0.0.1:")
+        assert pair in taps.candidate_pairs(caller)
+        wanted = [f for f in callee.localDescription.sdp.splitlines() if "fingerprint:sha-256" in f]
+        assert wanted[0].endswith(str(taps.peer_fingerprint(caller)))
+    finally:
+        await caller.close()
+        await callee.close()
+    got = [packet.payload for packet in arrived]
+    assert got[got.index(payloads[1]) : got.index(payloads[-1]) + 1] == payloads[1:]
+
+
+async def test_filtered_datagrams_are_swallowed_both_ways() -> None:
+    caller, callee, _ = await _connected()
+    seen: list[tuple[str, int]] = []
+    enough = asyncio.Event()
+
+    def refuse(data: bytes, address: tuple[str, int]) -> bool:
+        seen.append(address)
+        if len(seen) == 4:
+            enough.set()
+        return False
+
+    taps.filter_datagrams(callee, refuse)
+    try:
+        await caller.setRemoteDescription(callee.localDescription)
+        async with asyncio.timeout(5):
+            await enough.wait()
+        assert taps.nominated_pair(caller) is None
+        assert taps.dtls_transport(caller).state == "new"
+    finally:
+        await caller.close()
+        await callee.close()
+
+
+async def test_a_wrong_payload_gives_no_sound_and_no_exception() -> None:
+    assert decode_all([b"\xff" * 3]).shape[1] == 2
+
+
+async def test_silence_decodes_to_silence() -> None:
+    sound = decode_all([silence_packet()] * 10)
+    assert sound.shape == (9600, 2)
+    assert float(np.abs(sound).max()) == pytest.approx(0, abs=1e-3)
