@@ -43,7 +43,6 @@ class Panel:
         self._form = Form(where, fault, complaint)
         self._run_button = widgets.Button(description="Run", button_style="primary")
         self._cancel_button = widgets.Button(description="Cancel")
-        self._progress = widgets.FloatProgress(max=1.0)
         self._status = widgets.HTML()
         self._alert = widgets.HTML()
         self._live = widgets.HTML()
@@ -147,10 +146,10 @@ class Panel:
     def _draw(self) -> None:
         self._drawn = time.monotonic()
         asked = len(self._form.steps or _TITLES)
-        self._progress.value = min(len(self._steps) / max(asked, 1), 1.0)
+        percent = min(100 * len(self._steps) // max(asked, 1), 100)
         doing = [f"{_TITLES.get(n, n)}{f': {t}' if t else ''}" for n, t in self._running.items()]
         self._status.value = view.status(
-            "; ".join(doing) or "Working…", f"{self._drawn - self._began:.1f} s"
+            "; ".join(doing) or "Working…", f"{self._drawn - self._began:.1f} s", percent
         )
         self._live.value = view.live(self._steps, self._running)
 
@@ -158,7 +157,6 @@ class Panel:
         self._steps, self._running = {}, {}
         self._began = self._drawn = time.monotonic()
         self._alert.value = ""
-        self._progress.value = 0.0
         self._live.value = view.live({}, {})
         self._outcome.layout.display = "none"
 
@@ -175,7 +173,6 @@ class Panel:
         self._status.value = view.status("Ready.")
 
     def _show(self, report: Report) -> None:
-        self._progress.value = 1.0
         self._live.value = view.live({s.name: s for s in report.steps}, {})
         self._result.value = view.result(report)
         shown = view.tabs(report)
@@ -184,16 +181,14 @@ class Panel:
         self._tabs.selected_index = 0
         self._outcome.layout.display = None
         seconds = f"{report.record.duration_ms / 1000:.1f} s"
-        self._status.value = view.status(f"Done: {report.verdict.value}.", seconds)
+        self._status.value = view.status(f"Done: {report.verdict.value}.", seconds, 100)
 
     # --- how it is shown ---
 
     def _laid_out(self) -> widgets.VBox:
         buttons = widgets.HBox([self._run_button, self._cancel_button])
         buttons.add_class("polyai-diag-buttons")
-        self._progress.add_class("polyai-diag-progress")
-        live = (self._progress, self._status, self._live)
-        asked = widgets.VBox([self._form.box, buttons, self._alert, *live])
+        asked = widgets.VBox([self._form.box, buttons, self._alert, self._status, self._live])
         for card in (asked, self._outcome):
             card.add_class("polyai-diag-card")
         head = widgets.HTML(f"{panel_styles()}{view.machine(platform.node())}")

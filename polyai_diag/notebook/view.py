@@ -31,9 +31,9 @@ def machine(name: str) -> str:
     return render_part("machine", name)
 
 
-def status(text: str, aside: str = "") -> str:
-    """One line on what goes on."""
-    return render_part("status", text, aside)
+def status(text: str, aside: str = "", percent: int = 0) -> str:
+    """How much is done, and one line on what goes on."""
+    return render_part("status", text, aside, percent)
 
 
 def alert(text: str) -> str:

@@ -8,7 +8,8 @@ from typing import NamedTuple
 from polyai_diag.model import NOT_ASKED, Status, StepResult
 from polyai_diag.report.text import milliseconds, number, plain, rows, table
 
-STAGES = ("DNS", "TCP", "TLS", "WebSocket")
+STAGES = ("DNS", "Proxy", "TCP", "TLS", "WebSocket")
+"""The gateway's stages as its step names them; a proxy stands there only where one is used."""
 
 
 class Mark(NamedTuple):
@@ -107,7 +108,9 @@ def _simple(name: str, step_name: str, steps: Steps) -> Stop:
 
 def _stages(steps: Steps) -> list[Stop]:
     gateway = steps.get("gateway")
-    seen = {} if gateway is None else {s.get("name"): s for s in rows(gateway.data.get("stages"))}
+    tried = rows(gateway.data.get("stages")) if gateway else []
+    # of several addresses tried, the one that worked counts
+    seen = {s.get("name"): s for s in sorted(tried, key=lambda s: s.get("ok") is True)}
     otherwise = mark_of(gateway)
     broken = any(stage.get("ok") is False for stage in seen.values())
     if otherwise is OK and seen:
@@ -116,6 +119,8 @@ def _stages(steps: Steps) -> list[Stop]:
         otherwise = SKIPPED  # the stage that broke says it
     stops = []
     for name in STAGES:
+        if name == "Proxy" and name not in seen:
+            continue
         if name not in seen:
             stops.append(Stop(name, otherwise, otherwise.word))
         elif seen[name].get("ok") is False:
