@@ -74,7 +74,8 @@ def _windows(mono: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.float
     """Return the mean square of each 20 ms."""
     size = max(1, WINDOW * sample_rate_hz // SAMPLE_RATE_HZ)
     whole = mono[: len(mono) // size * size].astype(np.float64)
-    return np.mean(np.square(whole.reshape(-1, size)), axis=1)
+    squares: NDArray[np.float64] = np.square(whole.reshape(-1, size)).mean(axis=1)
+    return squares
 
 
 def _bandwidth_hz(mono: NDArray[np.float32], sample_rate_hz: int) -> float | None:

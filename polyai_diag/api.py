@@ -1,0 +1,73 @@
+"""What a script calls."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from polyai_diag.analysis.audio.levels import AudioFacts
+    from polyai_diag.model import Event, Target
+    from polyai_diag.report import Report
+
+
+async def diagnose(
+    target: Target,
+    *,
+    steps: Sequence[str] | None = None,
+    deadline_s: float = 60,
+    place_call: bool = True,
+    on_event: Callable[[Event], None] | None = None,
+) -> Report:
+    """Run the steps against a target, place at most one call, and judge what was seen.
+
+    `steps` None means all nine; `deadline_s` ends the run in any case, with what it has by then.
+    Raises PlanError for an unknown step, TargetError for a `ca_file` that cannot be read.
+    What fails on the network is never raised: it is in the report.
+    """
+    from polyai_diag.report import Report  # noqa: PLC0415 - importing the package stays cheap
+    from polyai_diag.runner import Runner  # noqa: PLC0415
+
+    runner = Runner(
+        target, steps=steps, deadline_s=deadline_s, place_call=place_call, on_event=on_event
+    )
+    return Report(await runner.run())
+
+
+def diagnose_sync(
+    target: Target,
+    *,
+    steps: Sequence[str] | None = None,
+    deadline_s: float = 60,
+    place_call: bool = True,
+    on_event: Callable[[Event], None] | None = None,
+) -> Report:
+    """Do what `diagnose` does, without an event loop of the caller's own.
+
+    Raises RuntimeError inside a running loop (a notebook): `await diagnose(…)` there.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        pass
+    else:
+        raise RuntimeError("an event loop is running here: use `await diagnose(…)`")
+    return asyncio.run(
+        diagnose(
+            target, steps=steps, deadline_s=deadline_s, place_call=place_call, on_event=on_event
+        )
+    )
+
+
+def analyze_recording(path: str | Path) -> AudioFacts:
+    """Measure a recording (WAV, FLAC, OGG and what else FFmpeg reads) without a reference.
+
+    Raises RecordingError, one line, when it cannot be read as sound.
+    """
+    from polyai_diag.analysis.audio.levels import audio_facts  # noqa: PLC0415
+    from polyai_diag.media.recording import read_recording  # noqa: PLC0415
+
+    return audio_facts(*read_recording(path))
