@@ -6,7 +6,9 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from polyai_diag.model import REGIONS, IceServer, Target, TargetError
+from polyai_diag.model import REGIONS, Guide, IceServer, Target, TargetError
+from polyai_diag.plan import COMPLAINTS
+from polyai_diag.report.story import GUIDE_SECTIONS
 from polyai_diag.sandbox import FAULTS
 
 SANDBOX = "sandbox"
@@ -18,11 +20,9 @@ PLACES = {
     "Another URL": OWN_URL,
 }
 
-COMPLAINTS: dict[str, tuple[str, ...] | None] = {
-    "None in particular": None,
-    "Unauthorized error": ("token", "gateway", "signaling"),
-    "No audio": ("token", "gateway", "signaling", "opus", "call", "audio"),
-    "ICE connection fails": ("token", "gateway", "signaling", "stun", "turn", "nat", "call"),
+COMPLAINT_NAMES = {
+    "None in particular": "",
+    **{GUIDE_SECTIONS[Guide(name)]: name for name in COMPLAINTS},
 }
 
 
@@ -56,7 +56,7 @@ class Form:
             description="TURN credential", placeholder="cleared once read"
         )
         self.complaint = widgets.Dropdown(
-            description="Complaint", options=list(COMPLAINTS), value=complaint
+            description="Complaint", options=COMPLAINT_NAMES, value=complaint
         )
         for wide in (self.url, self.ice_urls):
             wide.add_class("polyai-diag-wide")
@@ -74,7 +74,7 @@ class Form:
     @property
     def steps(self) -> tuple[str, ...] | None:
         """Steps that the complaint asks for, None for all."""
-        return COMPLAINTS[self.complaint.value]
+        return COMPLAINTS.get(self.complaint.value)
 
     def read(self) -> Target | None:
         """Return the target, None for the sandbox, and clear the secrets that were read.

@@ -12,7 +12,7 @@ import ipywidgets as widgets
 from polyai_diag.model import Event, Progress, StepFinished, StepResult, StepStarted, Target
 from polyai_diag.notebook import view
 from polyai_diag.notebook.form import SANDBOX, Form
-from polyai_diag.plan import PLAN
+from polyai_diag.plan import PLAN, chosen
 from polyai_diag.report import Report
 from polyai_diag.report.html import panel_styles
 from polyai_diag.runner import Runner
@@ -32,12 +32,11 @@ class PanelBusyError(RuntimeError):
 class Panel:
     """Diagnose from a notebook: `panel` shows it, `report = await panel.run()` is its button.
 
-    `where` is "sandbox", a region or a signaling URL; `fault` one of the sandbox's FAULTS.
+    `where` is "sandbox", a region or a signaling URL; `fault` one of the sandbox's FAULTS,
+    `complaint` a section of the troubleshooting guide: `unauthorized`, `no-audio` or `ice`.
     """
 
-    def __init__(
-        self, where: str = SANDBOX, fault: str = "", complaint: str = "None in particular"
-    ) -> None:
+    def __init__(self, where: str = SANDBOX, fault: str = "", complaint: str = "") -> None:
         self.report: Report | None = None
         """What the last run saw, None before the first."""
         self._form = Form(where, fault, complaint)
@@ -145,9 +144,9 @@ class Panel:
 
     def _draw(self) -> None:
         self._drawn = time.monotonic()
-        asked = len(self._form.steps or _TITLES)
-        percent = min(100 * len(self._steps) // max(asked, 1), 100)
-        doing = [f"{_TITLES.get(n, n)}{f': {t}' if t else ''}" for n, t in self._running.items()]
+        asked = len(chosen(self._form.steps))
+        percent = min(100 * len(self._steps) // asked, 100)
+        doing = [f"{_TITLES[n]}{f': {t}' if t else ''}" for n, t in self._running.items()]
         self._status.value = view.status(
             "; ".join(doing) or "Working…", f"{self._drawn - self._began:.1f} s", percent
         )

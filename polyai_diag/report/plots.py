@@ -38,7 +38,7 @@ def spectrum_svg(spectrum: dict[str, Any], bandwidth_hz: float | None = None) ->
     from matplotlib import rc_context  # noqa: PLC0415 - heavy, and only needed here
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    figure = Figure(figsize=(4.8, 3.4), facecolor="none", layout="constrained")
+    figure = Figure(figsize=(4.8, 4.2), facecolor="none", layout="constrained")
     axes = figure.add_subplot(facecolor="none")
     _draw(axes, sent, received, bandwidth_hz)
     drawn = io.StringIO()
@@ -73,8 +73,8 @@ def _draw(
     axes.spines[:].set_visible(False)
     axes.grid(color=_LINE, linewidth=0.7)
     for curve, colour, width, dashes in (
-        (sent, _SENT, 1.2, (0, (4, 2.5))),
-        (received, _RECEIVED, 1.6, "-"),
+        (received, _RECEIVED, 2.0, "-"),
+        (sent, _TEXT, 1.2, (0, (4, 2.5))),
     ):
         if curve:
             axes.plot(*zip(*curve, strict=True), color=colour, lw=width, ls=dashes, clip_on=False)

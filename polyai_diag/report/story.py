@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from polyai_diag.model import Finding, Guide, Severity, Status, StepResult, Verdict
-from polyai_diag.report.text import milliseconds, number, plain, quantity, rows, table
+from polyai_diag.report.text import milliseconds, number, plain, quantity, rows, table, visible
 from polyai_diag.report.way import FAILS, OK, Mark, Stop, mark_of, way
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ class Story:
             ("noise", quantity(audio.get("noise_dbfs"), "dBFS", 1)),
             ("distortion and noise (THD+N)", quantity(audio.get("thd_n_db"), "dB", 1)),
             ("bandwidth", _kilohertz(audio.get("bandwidth_hz"))),
-            ("Opus", _word(opus.get("fmtp"))),
+            ("Opus", _opus(opus)),
             ("UDP", _word(stun.get("udp"))),
             ("NAT mapping", _word(nat.get("mapping"))),
             ("NAT filtering", _word(nat.get("filtering"))),
@@ -207,12 +207,12 @@ class Story:
     @property
     def axis(self) -> list[str]:
         """The times at the quarters of that axis, its start first."""
-        return [f"{self.whole_ms * quarter / 4000:.1f} s" for quarter in range(4)]
+        return ["0", *(milliseconds(self.whole_ms * quarter / 4) for quarter in (1, 2, 3))]
 
     @property
     def document(self) -> str:
         """The report as JSON, for a page to hold; a page that would choke on it says so."""
-        text = self.report.to_json()
+        text = visible(self.report.to_json())
         if len(text) <= _DOCUMENT_LIMIT:
             return text
         return f"{len(text) / 1e6:.0f} MB of JSON: too much for a page. Save the report as .json."
@@ -235,7 +235,7 @@ class Story:
             f"Not measured: {plain(self.not_measured)}.",
         ]
         for root in self.roots:
-            lines += ["", f"[{root.finding.id}] {plain(root.finding.title)}"]
+            lines += ["", f"[{plain(root.finding.id)}] {plain(root.finding.title)}"]
             lines += [f"  do: {plain(root.finding.remedy)}"]
             lines += [f"  seen: {plain(item.text)}" for item in root.finding.evidence[:4]]
         lines += ["", "Way: " + ", ".join(f"{s.name} {s.mark.glyph} {s.detail}" for s in self.way)]
@@ -301,6 +301,12 @@ def _pair(row: dict[str, Any], first: str, second: str) -> str:
 
 def _word(value: Any) -> str:
     return plain(value, 120) if value else "–"
+
+
+def _opus(data: dict[str, Any]) -> str:
+    parameters = flat(data.get("fmtp")).replace("–", "")
+    found = [data.get("answered"), parameters]
+    return ", ".join(plain(value, 80) for value in found if value) or "–"
 
 
 def _kilohertz(value: Any) -> str:

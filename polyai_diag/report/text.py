@@ -23,6 +23,14 @@ def plain(value: Any, limit: int = LIMIT) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
+_INVISIBLE = re.compile(r"[\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+
+
+def visible(json: str) -> str:
+    """Write the invisible characters of a JSON text as escapes (RFC 8259 §7): the same value."""
+    return _INVISIBLE.sub(lambda match: f"\\u{ord(match[0]):04x}", json)
+
+
 def number(value: Any) -> float | None:
     """Return a finite number, None for all else: what stands in a report may be anything."""
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -45,7 +53,9 @@ def milliseconds(value: Any) -> str:
 def quantity(value: Any, unit: str, digits: int = 0) -> str:
     """Return a number with its unit, `–` where there is none."""
     found = number(value)
-    return "–" if found is None else f"{found:,.{digits}f} {unit}".replace("-", "−")
+    if found is None:
+        return "–"
+    return f"{round(found, digits) + 0.0:,.{digits}f} {unit}".replace("-", "−")
 
 
 def rows(value: Any, limit: int = 40) -> list[dict[str, Any]]:

@@ -85,10 +85,10 @@ DATA: dict[str, dict[str, Any]] = {
         "mapped_addresses": ["198.51.100.7:41022"],
     },
     "opus": {
-        "offered": True,
-        "answered": True,
+        "offered": "48000/2",
+        "answered": "48000/2",
         "payload_type": 111,
-        "fmtp": "minptime=10;useinbandfec=1",
+        "fmtp": {"minptime": "10", "useinbandfec": "1"},
     },
     "call": {
         "ice_ms": 212.0,

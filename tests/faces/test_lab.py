@@ -55,7 +55,7 @@ def test_panel_runs_cancels_and_saves(tmp_path: Path) -> None:
 
         page.locator(f"{PANEL} select").nth(1).select_option("udp-blocked")
         press(page, "Run")
-        status(page, "Done: degraded.")
+        page.locator(f"{PANEL} h1", has_text="UDP").wait_for()
         command(page, "apputils:change-theme", {"theme": "JupyterLab Dark"})
         page.locator("body[data-jp-theme-light=false]").wait_for(state="attached")
         for title in ("Network", "Audio", "Report", "Proof"):
