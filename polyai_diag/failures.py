@@ -55,6 +55,7 @@ class Failure(StrEnum):
     STUN_FORBIDDEN = "stun_forbidden"
     STUN_ALLOCATION_MISMATCH = "stun_allocation_mismatch"
     STUN_STALE_NONCE = "stun_stale_nonce"
+    STUN_UNSUPPORTED_FAMILY = "stun_unsupported_family"
     STUN_WRONG_CREDENTIALS = "stun_wrong_credentials"
     STUN_UNSUPPORTED_TRANSPORT = "stun_unsupported_transport"
     STUN_QUOTA_REACHED = "stun_quota_reached"
@@ -103,6 +104,7 @@ _BY_STUN_CODE = {
     403: Failure.STUN_FORBIDDEN,
     437: Failure.STUN_ALLOCATION_MISMATCH,
     438: Failure.STUN_STALE_NONCE,
+    440: Failure.STUN_UNSUPPORTED_FAMILY,
     441: Failure.STUN_WRONG_CREDENTIALS,
     442: Failure.STUN_UNSUPPORTED_TRANSPORT,
     486: Failure.STUN_QUOTA_REACHED,

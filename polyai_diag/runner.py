@@ -33,9 +33,18 @@ TICK_S = 0.25  # lets a notebook's interrupt reach a loop that only waits
 DEADLINE_S = 60.0
 
 
+_ENDED = {
+    Status.FAILED: "failed",
+    Status.SKIPPED: "was skipped",
+    Status.ERROR: "broke",
+    Status.CANCELLED: "was cut off",
+}
+
+
 class Runner:
     """One run of one target. `run()` once; `cancel()` from the same loop at any time.
 
+    `audio_folder` is where `sent.wav` and `received.wav` are written, if they are wanted.
     Raises PlanError for a step that is none.
     """
 
@@ -47,8 +56,10 @@ class Runner:
         deadline_s: float = DEADLINE_S,
         place_call: bool = True,
         on_event: Callable[[Event], None] | None = None,
+        audio_folder: Path | None = None,
     ) -> None:
         self._target = target
+        self._audio_folder = audio_folder
         self._plan = chosen(steps, place_call=place_call)
         self._deadline_s = deadline_s + target.hold_s
         self._on_event = on_event or (lambda _: None)
@@ -69,7 +80,7 @@ class Runner:
         When the awaiting task is cancelled, everything is closed before CancelledError goes on.
         """
         self._started = datetime.now(UTC)
-        self._walk = walk = Walk(self._target, self._on_event)
+        self._walk = walk = Walk(self._target, self._on_event, audio_folder=self._audio_folder)
         walk.context  # noqa: B018 - a bad ca_file is the user's error, and shows before any step
         tasks = [
             asyncio.create_task(self._run_step(step, walk), name=f"step {step.name}")
@@ -158,7 +169,7 @@ class Runner:
         for name in step.needs:
             status = self._results[name].status
             if status is not Status.PASSED:
-                return f"needs {name}, which was {status.value}"
+                return f"needs {name}, which {_ENDED[status]}"
         return None
 
     def _result(self, name: str) -> StepResult:

@@ -93,18 +93,23 @@ class Facts:
                 yield seen
 
     def failed(
-        self, *operations: str, failures: Iterable[Failure] | None = None, **notes: Any
+        self,
+        *operations: str,
+        failures: Iterable[Failure] | None = None,
+        step: str | None = None,
+        **notes: Any,
     ) -> Iterator[Seen]:
         """Those of them that failed, in one of these ways or in any."""
         wanted = None if failures is None else frozenset(failures)
-        for seen in self.seen(*operations, **notes):
+        for seen in self.seen(*operations, step=step, **notes):
             failure = seen.observation.failure
             if failure not in (None, Failure.INTERRUPTED) and (wanted is None or failure in wanted):
                 yield seen
 
-    def succeeded(self, *operations: str, **notes: Any) -> Iterator[Seen]:
+    def succeeded(self, *operations: str, step: str | None = None, **notes: Any) -> Iterator[Seen]:
         """Those of them that did not fail."""
-        return (s for s in self.seen(*operations, **notes) if s.observation.failure is None)
+        seen = self.seen(*operations, step=step, **notes)
+        return (s for s in seen if s.observation.failure is None)
 
     def broken(self, *steps: str) -> bool:
         """Whether one of these steps failed, or could not be reached because of what failed."""

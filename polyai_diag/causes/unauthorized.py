@@ -1,1 +1,149 @@
-"""Causes of the unauthorized group."""
+"""Guide section 1: the token, and what the gateway says to the offer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from polyai_diag.causes.engine import Facts, Layer, Seen, cause
+from polyai_diag.failures import Failure
+from polyai_diag.model import Evidence, Guide
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_HIDES = ("token-rejected", "ice-servers-unavailable")
+
+
+def _unauthorized(facts: Facts) -> Iterator[Seen]:
+    """The gateway's two ways to say that it does not take the token."""
+    yield from facts.failed("offer_answer", code="UNAUTHORIZED")
+    yield from facts.failed("ice_servers_fetch", status=401)
+
+
+def _token_fault(facts: Facts, failure: Failure) -> Iterator[Evidence | Seen]:
+    found = list(facts.failed("token_read", failures=[failure]))
+    for seen in found:
+        yield seen.says(f"The token: {seen.note('detail')}")
+    if found:
+        yield from _said(_unauthorized(facts))
+
+
+def _said(refusals: Iterator[Seen]) -> Iterator[Evidence]:
+    for seen in refusals:
+        if seen.observation.operation == "offer_answer":
+            yield seen.says(f"Offer answered {seen.note('code')}: {seen.note('message')}")
+        else:
+            yield seen.says(f"{seen.observation.endpoint} answered {seen.note('status')}")
+
+
+@cause(
+    "token-missing",
+    layer=Layer.TOKEN,
+    guide=Guide.UNAUTHORIZED,
+    title="No token was sent",
+    remedy="Put the connector token into the offer's authToken field, at the top of the frame.",
+    breaks=("signaling",),
+    explains=_HIDES,
+)
+def token_missing(facts: Facts) -> Iterator[Evidence | Seen]:
+    """No token was given, or an empty one."""
+    yield from _token_fault(facts, Failure.TOKEN_MISSING)
+
+
+@cause(
+    "token-malformed",
+    layer=Layer.TOKEN,
+    guide=Guide.UNAUTHORIZED,
+    title="The token is damaged",
+    remedy="Copy the token again, alone: no blanks, quotes, line ends, nor the word Bearer.",
+    reference="RFC 7519 §3",
+    breaks=("signaling",),
+    explains=_HIDES,
+)
+def token_malformed(facts: Facts) -> Iterator[Evidence | Seen]:
+    """Its form is wrong, whatever the gateway says."""
+    yield from _token_fault(facts, Failure.TOKEN_MALFORMED)
+
+
+@cause(
+    "token-expired",
+    layer=Layer.TOKEN,
+    guide=Guide.UNAUTHORIZED,
+    title="The token has expired",
+    remedy="Fetch a new token from PolyAI Studio, or use a connector token, which does not expire.",
+    reference="RFC 7519 §4.1.4",
+    breaks=("signaling",),
+    explains=_HIDES,
+)
+def token_expired(facts: Facts) -> Iterator[Evidence | Seen]:
+    """Its `exp` has passed."""
+    yield from _token_fault(facts, Failure.TOKEN_EXPIRED)
+
+
+@cause(
+    "token-not-yet-valid",
+    layer=Layer.TOKEN,
+    guide=Guide.UNAUTHORIZED,
+    title="The token is not valid yet",
+    remedy="Set this machine's clock, or wait until the token's date; then try again.",
+    reference="RFC 7519 §4.1.5",
+    breaks=("signaling",),
+    explains=_HIDES,
+)
+def token_not_yet_valid(facts: Facts) -> Iterator[Evidence | Seen]:
+    """Its `nbf` or `iat` lies in the future."""
+    yield from _token_fault(facts, Failure.TOKEN_NOT_YET_VALID)
+
+
+@cause(
+    "token-rejected",
+    layer=Layer.TOKEN,
+    guide=Guide.UNAUTHORIZED,
+    title="The gateway rejects the token",
+    remedy=(
+        "Check that the token belongs to this agent and this region. A Studio token goes stale "
+        "when the agent is deployed again: fetch a new one."
+    ),
+    breaks=("signaling",),
+    explains=("ice-servers-unavailable",),
+)
+def token_rejected(facts: Facts) -> Iterator[Evidence | Seen]:
+    """Well-formed, in date, sent, and refused."""
+    if any(facts.failed("token_read")):
+        return
+    refusals = list(_unauthorized(facts))
+    yield from _said(iter(refusals))
+    if refusals and any(facts.succeeded("ice_servers_fetch")):
+        fetched = next(facts.succeeded("ice_servers_fetch"))
+        yield fetched.says(
+            "The same token is taken for ICE servers: it is genuine, and refused by the agent "
+            "or its deployment"
+        )
+
+
+@cause(
+    "request-forbidden",
+    layer=Layer.SIGNALING,
+    guide=Guide.UNAUTHORIZED,
+    title="The gateway forbids this request",
+    remedy="Leave the mode out, or ask PolyAI to allow it for this account.",
+    breaks=("signaling",),
+)
+def request_forbidden(facts: Facts) -> Iterator[Evidence | Seen]:
+    """FORBIDDEN, other than to the audio step's own wish for an echo."""
+    for seen in facts.failed("offer_answer", code="FORBIDDEN"):
+        yield seen.says(f"Offer with mode {seen.note('mode')} answered FORBIDDEN")
+
+
+@cause(
+    "request-invalid",
+    layer=Layer.SIGNALING,
+    guide=Guide.UNAUTHORIZED,
+    title="The gateway cannot take the offer as it is",
+    remedy="Compare the offer with the documentation: `polyai-diag analyze FILE` names its faults.",
+    breaks=("signaling",),
+)
+def request_invalid(facts: Facts) -> Iterator[Evidence | Seen]:
+    """INVALID_ARGUMENT or INVALID_MESSAGE."""
+    for code in ("INVALID_ARGUMENT", "INVALID_MESSAGE"):
+        yield from _said(facts.failed("offer_answer", code=code))

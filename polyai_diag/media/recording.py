@@ -1,7 +1,8 @@
-"""Read a recording that a customer sent."""
+"""Recordings: read what a customer sent, write what a call sounded like."""
 
 from __future__ import annotations
 
+import wave
 from typing import TYPE_CHECKING
 
 import av
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_SECONDS = 900
+WAV_RATE_HZ = 48_000
 
 
 class RecordingError(ValueError):
@@ -43,3 +45,12 @@ def read_recording(path: str | Path) -> tuple[NDArray[np.float32], int]:
             return np.concatenate(blocks), stream.rate
     except (av.error.FFmpegError, OSError) as exc:
         raise RecordingError(f"{path}: cannot be read as sound ({exc.strerror})") from None
+
+
+def write_wav(path: Path, sound: NDArray[np.float32]) -> None:
+    """Write a sound of shape (samples, 2), ±1.0, 48 kHz, as 16-bit WAV. Raises OSError."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(WAV_RATE_HZ)
+        file.writeframes(np.clip(np.rint(sound * 32767), -32768, 32767).astype("<i2").tobytes())

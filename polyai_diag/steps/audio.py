@@ -12,13 +12,19 @@ from polyai_diag.analysis.audio.signal import probe_signal
 from polyai_diag.failures import Failure
 from polyai_diag.media.loopback import Loop, loop_back
 from polyai_diag.media.packets import place
+from polyai_diag.media.recording import write_wav
+from polyai_diag.probes.waiting import happens_within
 from polyai_diag.steps.call import connect_call
 from polyai_diag.steps.walk import Walk, run_check
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from polyai_diag.model import StepResult, Target
     from polyai_diag.probes.ice import Call
     from polyai_diag.probes.trace import Trace
+    from polyai_diag.probes.websocket import Signaling
 
 SILENT_DBFS = -60.0  # what comes back of a -20 dBFS tone is below this: nothing came back
 AGENT_PATIENCE_S = 15.0
@@ -35,13 +41,29 @@ async def check_audio(target: Target) -> StepResult:
 
 
 async def audio(walk: Walk, trace: Trace) -> None:
-    """Measure the sound of the call."""
+    """Measure the sound of the call, and keep it up for as long as was asked."""
     if not await connect_call(walk, trace) or walk.call is None:
         return
     if walk.echo:
         await _loop(walk, walk.call, trace)
     else:
-        await _listen(walk.call, trace)
+        await _listen(walk, walk.call, trace)
+    if walk.target.hold_s > 0 and walk.signaling is not None:
+        await _hold(walk.signaling, walk.target.hold_s, trace)
+
+
+async def _hold(signaling: Signaling, seconds: float, trace: Trace) -> None:
+    """Keep the call up, and see whether the gateway ends it."""
+    trace.progress(f"Holding the call for {seconds:.0f} s")
+    with trace.observe("call_hold", "gateway", asked_s=seconds) as seen:
+        if not await happens_within(seconds, signaling.ended.wait()):
+            return
+        if signaling.closed_by_gateway:
+            seen.fail(Failure.CALL_ENDED, "the gateway sent close")
+        else:
+            said = f"the WebSocket was closed with code {signaling.close_code}"
+            seen.fail(Failure.WEBSOCKET_CLOSED, said, close_code=signaling.close_code)
+    trace.fail(str(seen.notes["detail"]))
 
 
 async def _loop(walk: Walk, own: Call, trace: Trace) -> None:
@@ -50,6 +72,7 @@ async def _loop(walk: Walk, own: Call, trace: Trace) -> None:
     trace.data["mode"] = "echo"
     with trace.observe("audio_loopback", "gateway") as seen:
         loop = await loop_back(own.track, own.packets, signal.pcm)
+        await _save(walk, received=loop.received, sent=signal.pcm)
         facts = await asyncio.to_thread(analyze_loopback, signal, loop.received)
         _note_loop(facts, loop, trace)
         seen.note(level_dbfs=round(facts.level_dbfs, 1), chirps_found=facts.chirps_found)
@@ -86,13 +109,20 @@ def _note_loop(facts: LoopbackFacts, loop: Loop, trace: Trace) -> None:
         }
 
 
-async def _listen(own: Call, trace: Trace) -> None:
+async def _save(walk: Walk, **sounds: NDArray[np.float32]) -> None:
+    if walk.audio_folder is not None:
+        for name, sound in sounds.items():
+            await asyncio.to_thread(write_wav, walk.audio_folder / f"{name}.wav", sound)
+
+
+async def _listen(walk: Walk, own: Call, trace: Trace) -> None:
     trace.progress("Listening to the agent")
     trace.data["mode"] = "agent"
     started_s = time.monotonic()
     with trace.observe("audio_listen", "gateway") as seen:
         facts, heard_s = await _until_heard(own)
         _note_agent(facts, trace)
+        await _save(walk, received=place(list(own.packets.arrivals))[0])
         seen.note(level_dbfs=round(facts.level_dbfs, 1), listened_s=round(facts.seconds, 1))
         if heard_s is not None:
             trace.data["first_audio_ms"] = round((heard_s - started_s) * 1000)

@@ -19,6 +19,7 @@ from polyai_diag.redact import Redactor
 
 if TYPE_CHECKING:
     import ssl
+    from pathlib import Path
 
     from polyai_diag.model import Event, IceServer, StepResult, Target
     from polyai_diag.probes.ice import Call
@@ -36,6 +37,7 @@ class Walk:
     target: Target
     on_event: Callable[[Event], None] | None = None
     started_s: float = field(default_factory=time.monotonic)
+    audio_folder: Path | None = None
     addresses: list[Address] | None = None
     signaling: Signaling | None = None
     call: Call | None = None

@@ -1,0 +1,122 @@
+"""The command line: polyai-diag."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+from polyai_diag import __version__
+from polyai_diag.cli import options
+from polyai_diag.cli.options import UsageError
+from polyai_diag.model import TargetError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_DESCRIPTION = "Tells why a voice call to the PolyAI WebRTC gateway does not work, and what to do."
+_EXIT_CODES = """\
+exit codes: 0 healthy · 3 warnings only · 1 a critical cause · 4 incomplete (deadline, or a step
+broke) · 2 bad usage, or output that cannot be written · 130 interrupted, 143 terminated"""
+_RUN_EXAMPLES = f"""\
+steps: token gateway signaling stun turn nat opus call audio (a step brings what it needs)
+
+examples:
+  polyai-diag run --region us-1 --token-file token.txt --html report.html
+  polyai-diag run --url wss://host/api/v1/webrtc/signal --token-env POLYAI_TOKEN --symptom ice
+  polyai-diag run --region uk-1 --token-env POLYAI_TOKEN --no-call --json - | jq .verdict
+  polyai-diag run --region us-1 --token-file token.txt \\
+      --ice-server 'turn:turn.example.net:3478?transport=tcp' \\
+      --ice-username user --ice-credential-env TURN_PASSWORD --relay-only
+
+{_EXIT_CODES}"""
+_DEMO_EXAMPLES = f"""\
+examples:
+  polyai-diag demo
+  polyai-diag demo --fault udp-blocked --html report.html
+
+{_EXIT_CODES}"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; return the exit code."""
+    args = _parser().parse_args(argv)
+    try:
+        return _dispatch(args)
+    except (UsageError, TargetError) as exc:
+        print(f"polyai-diag: {exc}", file=sys.stderr)
+    except ValueError as exc:
+        if not _names_bad_input(exc):
+            raise
+        print(f"polyai-diag: {exc}", file=sys.stderr)
+    except KeyboardInterrupt:
+        return 130
+    return 2
+
+
+def _dispatch(args: argparse.Namespace) -> int:
+    from polyai_diag.cli import commands  # noqa: PLC0415 - --help needs none of it
+
+    if "config" in args:
+        skipped = {"command", "config", "verbose"}
+        options.merge_config(args, set(vars(args)) - skipped)
+    code: int = getattr(commands, args.command)(args)
+    return code
+
+
+def _names_bad_input(exc: ValueError) -> bool:
+    from polyai_diag.plan import PlanError  # noqa: PLC0415
+    from polyai_diag.sandbox import FaultError  # noqa: PLC0415
+
+    return isinstance(exc, PlanError | FaultError)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="polyai-diag",
+        description=_DESCRIPTION,
+        epilog="polyai-diag COMMAND --help shows each command's options, with examples.",
+    )
+    parser.add_argument("--version", action="version", version=f"polyai-diag {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, text: str, epilog: str = "") -> argparse.ArgumentParser:
+        return commands.add_parser(
+            name,
+            help=text,
+            description=text,
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+
+    run = add("run", "diagnose a gateway with one real call", _RUN_EXAMPLES)
+    options.add_target_options(run)
+    options.add_run_options(run)
+    options.add_output_options(run)
+
+    demo = add("demo", "diagnose a sandbox on this machine, healthy or broken", _DEMO_EXAMPLES)
+    demo.add_argument("--fault", metavar="ID", action="append", help="break it so; repeatable")
+    options.add_run_options(demo)
+    options.add_output_options(demo)
+
+    sandbox = add("sandbox", "serve a sandbox gateway until Ctrl-C")
+    sandbox.add_argument("--fault", metavar="ID", action="append", help="break it so; repeatable")
+    sandbox.add_argument("--json", action="store_true", help="first line: all a client needs")
+
+    causes = add("causes", "list the root causes that can be named")
+    causes.add_argument("--json", action="store_true", help="as JSON")
+
+    lab = add("lab", "open JupyterLab on the notebooks")
+    lab.add_argument("rest", nargs=argparse.REMAINDER, help="passed on to JupyterLab")
+
+    analyze = add("analyze", "judge a pasted frame, SDP, saved report or recording")
+    analyze.add_argument("files", metavar="FILE|-", nargs="+", help="- reads standard input")
+    analyze.add_argument("--json", action="store_true", help="as JSON")
+    return parser

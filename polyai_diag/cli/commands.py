@@ -1,0 +1,255 @@
+"""The commands: run, demo, sandbox, causes, lab, analyze."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from polyai_diag.cli.options import UsageError, seconds
+from polyai_diag.model import Status, Verdict
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from polyai_diag.cli.console import Screen
+    from polyai_diag.model import Target
+    from polyai_diag.report import Report
+    from polyai_diag.runner import Runner
+
+HEALTHY, CRITICAL, USAGE, WARNINGS, INCOMPLETE = 0, 1, 2, 3, 4
+_SIGNAL_EXIT = {signal.SIGINT: 130, signal.SIGTERM: 143}
+MAX_PASTED_BYTES = 50 * 1024 * 1024
+
+
+def run(args: argparse.Namespace) -> int:
+    """Diagnose a target."""
+    from polyai_diag.cli.options import target_from  # noqa: PLC0415
+
+    target = target_from(args)
+    _check_outputs(args)
+
+    async def diagnose(screen: Screen, started: Callable[[Runner], None]) -> Report:
+        return await _diagnose(args, target, screen, started)
+
+    return _run_and_show(args, diagnose)
+
+
+def demo(args: argparse.Namespace) -> int:
+    """Diagnose the sandbox, healthy or broken."""
+    from polyai_diag.sandbox import Sandbox  # noqa: PLC0415
+
+    sandbox = Sandbox(faults=args.fault or ())
+    _check_outputs(args)
+
+    async def diagnose(screen: Screen, started: Callable[[Runner], None]) -> Report:
+        async with sandbox:
+            overrides = {"relay_only": bool(args.relay_only), "thorough": bool(args.thorough)}
+            target = sandbox.target(**overrides, hold_s=seconds("hold", args.hold, 0))
+            return await _diagnose(args, target, screen, started)
+
+    return _run_and_show(args, diagnose)
+
+
+def sandbox(args: argparse.Namespace) -> int:
+    """Serve the sandbox until a signal comes."""
+    from polyai_diag.sandbox import Sandbox  # noqa: PLC0415
+
+    served = Sandbox(faults=args.fault or ())
+
+    async def serve() -> int:
+        stopped = asyncio.Event()
+        with _on_signals(lambda _: stopped.set()):
+            async with served:
+                _describe_sandbox(served.describe(), as_json=args.json)
+                await stopped.wait()
+        return HEALTHY
+
+    return asyncio.run(serve())
+
+
+def causes(args: argparse.Namespace) -> int:
+    """List the catalogue."""
+    from rich.console import Console  # noqa: PLC0415
+
+    from polyai_diag.causes import CAUSES  # noqa: PLC0415
+    from polyai_diag.cli.console import print_catalogue  # noqa: PLC0415
+
+    if args.json:
+        rows = {row.id: {"title": row.title, "remedy": row.remedy} for row in CAUSES.values()}
+        print(json.dumps(rows, indent=2))
+    else:
+        print_catalogue(Console())
+    return HEALTHY
+
+
+def lab(args: argparse.Namespace) -> int:
+    """Open JupyterLab on a copy of the notebooks."""
+    from importlib.util import find_spec  # noqa: PLC0415
+
+    if find_spec("jupyterlab") is None or find_spec("ipywidgets") is None:
+        raise UsageError("JupyterLab is not installed: pip install 'polyai-diag[lab]'")
+    folder = _notebook_folder()
+    command = [sys.executable, "-m", "jupyterlab", "--notebook-dir", str(folder), *args.rest]
+    os.execv(sys.executable, command)  # noqa: S606 - our own interpreter, our own words
+
+
+def analyze(args: argparse.Namespace) -> int:
+    """Judge what a customer sent: a frame, a session description, a report of ours, a recording."""
+    from polyai_diag.cli.analyze import analyze_one  # noqa: PLC0415
+
+    return max(analyze_one(name, as_json=args.json) for name in args.files)
+
+
+# --- running ----------------------------------------------------------------------------------
+
+Diagnose = Callable[["Screen", Callable[["Runner"], None]], Awaitable["Report"]]
+
+
+async def _diagnose(
+    args: argparse.Namespace, target: Target, screen: Screen, started: Callable[[Runner], None]
+) -> Report:
+    from polyai_diag.plan import complaint_steps  # noqa: PLC0415
+    from polyai_diag.report import Report  # noqa: PLC0415
+    from polyai_diag.runner import DEADLINE_S, Runner  # noqa: PLC0415
+
+    steps: Sequence[str] | None = args.step
+    if args.symptom is not None:
+        steps = complaint_steps(args.symptom)
+    runner = Runner(
+        target,
+        steps=steps,
+        deadline_s=seconds("deadline", args.deadline, DEADLINE_S),
+        place_call=not args.no_call,
+        on_event=screen.on_event,
+        audio_folder=Path(args.save_audio) if args.save_audio else None,
+    )
+    started(runner)
+    if not args.no_call:
+        screen.console.print(f"At most one call is placed: callSid {target.call_sid}", markup=False)
+    report = Report(await runner.run())
+    return report.anonymized() if args.anonymize else report
+
+
+def _run_and_show(args: argparse.Namespace, diagnose: Diagnose) -> int:
+    from polyai_diag.cli.console import Screen, print_report  # noqa: PLC0415
+
+    stream = sys.stderr if args.json == "-" else sys.stdout
+    signals: list[int] = []
+
+    async def go() -> Report:
+        runners: list[Runner] = []
+
+        def stop(number: int) -> None:
+            signals.append(number)
+            for runner in runners:
+                runner.cancel("interrupted")
+
+        with Screen(stream, verbose=bool(args.verbose)) as screen, _on_signals(stop):
+            return await diagnose(screen, runners.append)
+
+    report = asyncio.run(go())
+    screen = Screen(stream, verbose=False)
+    print_report(screen.console, report)
+    written = _write(args, report, screen)
+    if not written:
+        return USAGE
+    return _SIGNAL_EXIT[signal.Signals(signals[0])] if signals else exit_code(report)
+
+
+def exit_code(report: Report) -> int:
+    """Return the first that holds: 1 critical, 4 incomplete, 3 warnings, 0 healthy."""
+    if report.verdict is Verdict.FAILED:
+        return CRITICAL
+    if any(step.status in (Status.ERROR, Status.CANCELLED) for step in report.steps):
+        return INCOMPLETE
+    return WARNINGS if report.verdict is Verdict.DEGRADED else HEALTHY
+
+
+@contextlib.contextmanager
+def _on_signals(act: Callable[[int], None]) -> Any:
+    """Let SIGINT and SIGTERM call `act` within the running loop, on every platform."""
+    loop = asyncio.get_running_loop()
+    before = {
+        number: signal.signal(number, lambda n, _: loop.call_soon_threadsafe(act, n))
+        for number in _SIGNAL_EXIT
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+# --- writing ----------------------------------------------------------------------------------
+
+_FORMS = {"json": ".json", "html": ".html", "markdown": ".md"}
+
+
+def _check_outputs(args: argparse.Namespace) -> None:
+    """Say before the run what could not be written after it."""
+    for option in _FORMS:
+        name = getattr(args, option)
+        if name is not None and name != "-" and not Path(name).absolute().parent.is_dir():
+            raise UsageError(f"--{option} {name}: no such folder")
+    if args.save_audio:
+        try:
+            Path(args.save_audio).mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise UsageError(f"--save-audio {args.save_audio}: {exc.strerror}") from None
+
+
+def _write(args: argparse.Namespace, report: Report, screen: Screen) -> bool:
+    """Write what was asked for; what cannot be written is printed instead of lost."""
+    renders = {"json": report.to_json, "html": report.to_html, "markdown": report.to_markdown}
+    written = True
+    for option, render in renders.items():
+        name = getattr(args, option)
+        if name == "-":
+            print(render())
+        elif name is not None:
+            written &= _write_one(option, name, render(), report, screen)
+    return written
+
+
+def _write_one(option: str, name: str, text: str, report: Report, screen: Screen) -> bool:
+    try:
+        Path(name).write_text(text, encoding="utf-8")
+    except OSError as exc:
+        print(report.to_json())
+        message = f"polyai-diag: --{option} {name}: {exc.strerror}; the report is printed instead"
+        print(message, file=sys.stderr)
+        return False
+    screen.console.print(f"Written: {name}", markup=False)
+    return True
+
+
+def _describe_sandbox(described: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(described), flush=True)
+        return
+    print(f"signaling  {described['signaling_url']}\ntoken      {described['token']}")
+    for server in described["ice_servers"]:
+        print(f"ICE        {', '.join(server['urls'])}")
+    print(f"CA file    {described['ca_file']}\nServing until Ctrl-C.", flush=True)
+
+
+def _notebook_folder() -> Path:
+    """Return the notebooks beside a checkout, or a copy of the installed ones in this folder."""
+    package = Path(__file__).parents[1]
+    if (package.parent / "notebooks").is_dir():
+        return package.parent / "notebooks"
+    folder = Path("polyai-diag-notebooks").absolute()
+    folder.mkdir(exist_ok=True)
+    for notebook in (package / "notebooks").glob("*.ipynb"):
+        copy = folder / notebook.name
+        if not copy.exists():
+            copy.write_bytes(notebook.read_bytes())
+    return folder
