@@ -11,7 +11,7 @@ from polyai_diag.report.story import Story
 from polyai_diag.report.way import way
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from polyai_diag.model import StepResult
     from polyai_diag.report import Report
@@ -41,7 +41,7 @@ def alert(text: str) -> str:
     return render_part("alert", text) if text else ""
 
 
-def live(steps: Mapping[str, StepResult], running: Mapping[str, str]) -> str:
+def live(steps: Mapping[str, StepResult], running: Collection[str]) -> str:
     """Show the way of the call as far as it has come."""
     return render_part("way", way(steps, running))
 

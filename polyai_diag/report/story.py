@@ -254,8 +254,8 @@ def _unfinished(steps: tuple[StepResult, ...]) -> str:
     broken = [step.name for step in steps if step.status is Status.ERROR]
     if broken:
         return f"polyai-diag itself failed in: {', '.join(broken)}"
-    missing = [step.name for step in steps if step.status is Status.CANCELLED]
-    return f"The run was stopped before its end; unfinished: {', '.join(missing)}"
+    missing = sum(step.status is Status.CANCELLED for step in steps)
+    return f"The run was stopped: {missing} of {len(steps)} steps are unfinished"
 
 
 def _utc(started: str) -> str:
@@ -272,15 +272,15 @@ def _relay(row: dict[str, Any]) -> Relay:
     else:
         why = plain(row.get("failure") or "failed", 60).replace("_", " ")
         mark = Mark(FAILS.tone, FAILS.glyph, f"{reached}: {why}")
-    p50, p95 = number(row.get("rtt_p50_ms")), number(row.get("rtt_p95_ms"))
-    round_trip = "–" if p50 is None else f"{p50:.0f} / {p95 or p50:.0f} ms"
+    p50, p95 = milliseconds(row.get("rtt_p50_ms")), milliseconds(row.get("rtt_p95_ms"))
+    round_trip = "–" if p50 == "–" else f"{p50.removesuffix(' ms')} / {p95}"
     return Relay(
         plain(row.get("url", "?"), 120),
         plain(row.get("transport", "?"), 12).upper(),
         mark,
         milliseconds(row.get("setup_ms")),
         round_trip,
-        _pair(row, "lost", "sent"),
+        _pair(row, "lost", "sent") if row.get("sent") else "–",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from polyai_diag.model import NOT_ASKED, Status, StepResult
@@ -52,8 +52,8 @@ class Stop(NamedTuple):
 Steps = Mapping[str, StepResult]
 
 
-def way(steps: Steps, running: Mapping[str, str] | None = None) -> list[Stop]:
-    """Return all stops; `running` holds what the steps under way say now.
+def way(steps: Steps, running: Collection[str] = ()) -> list[Stop]:
+    """Return all stops; `running` names the steps under way.
 
     A step that is in neither is waiting. The first stop that fails is where the way breaks.
     """
@@ -66,7 +66,7 @@ def way(steps: Steps, running: Mapping[str, str] | None = None) -> list[Stop]:
         *_call(steps),
         _simple("Audio", "audio", steps),
     ]
-    live = [_running(stop, running or {}) for stop in stops]
+    live = [_running(stop, running) for stop in stops]
     broken = next((i for i, stop in enumerate(live) if stop.mark in (FAILS, BUG)), None)
     return [stop._replace(here=i == broken) for i, stop in enumerate(live)]
 
@@ -83,11 +83,9 @@ _STEP_OF = {
 }
 
 
-def _running(stop: Stop, running: Mapping[str, str]) -> Stop:
-    step = _STEP_OF[stop.name]
-    if stop.mark is not WAITING or step not in running:
-        return stop
-    return Stop(stop.name, RUNNING, plain(running[step], 28) or RUNNING.word)
+def _running(stop: Stop, running: Collection[str]) -> Stop:
+    begun = stop.mark is WAITING and _STEP_OF[stop.name] in running
+    return Stop(stop.name, RUNNING, RUNNING.word) if begun else stop
 
 
 def mark_of(step: StepResult | None) -> Mark:
@@ -96,6 +94,8 @@ def mark_of(step: StepResult | None) -> Mark:
         return WAITING
     if step.status is Status.SKIPPED and step.reason == NOT_ASKED:
         return LEFT_OUT
+    if step.status is Status.CANCELLED and not (step.duration_ms or step.observations):
+        return SKIPPED  # the run was stopped before it began
     return MARKS[step.status]
 
 

@@ -160,7 +160,7 @@ def test_each_finding_is_shown_once_in_the_proof() -> None:
 
 def test_cancelled_run_says_what_is_missing() -> None:
     text = Page(records.cancelled().to_html()).text
-    assert "Not finished The run was stopped before its end; unfinished: stun, turn" in text
+    assert "Not finished The run was stopped: 2 of 9 steps are unfinished" in text
 
 
 def test_without_a_call_nobody_says_that_the_call_works() -> None:
