@@ -26,6 +26,7 @@ from polyai_diag.steps.walk import Walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from polyai_diag.probes.trace import Trace
 

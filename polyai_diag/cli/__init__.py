@@ -103,6 +103,9 @@ def _parser() -> argparse.ArgumentParser:
 
     demo = add("demo", "diagnose a sandbox on this machine, healthy or broken", _DEMO_EXAMPLES)
     demo.add_argument("--fault", metavar="ID", action="append", help="break it so; repeatable")
+    demo.add_argument(
+        "--check", action="store_true", help="exit 0 if just the faults played are named, else 1"
+    )
     options.add_run_options(demo)
     options.add_output_options(demo)
 

@@ -60,10 +60,8 @@ def _json(text: str) -> object:
 
 
 def _report(name: str, text: str, *, as_json: bool) -> int:
-    from rich.console import Console  # noqa: PLC0415
-
     from polyai_diag.cli.commands import exit_code  # noqa: PLC0415
-    from polyai_diag.cli.console import print_report  # noqa: PLC0415
+    from polyai_diag.cli.console import new_console, print_report  # noqa: PLC0415
     from polyai_diag.report import Report, ReportError  # noqa: PLC0415
 
     try:
@@ -73,7 +71,7 @@ def _report(name: str, text: str, *, as_json: bool) -> int:
     if as_json:
         print(report.to_json())
     else:
-        print_report(Console(soft_wrap=True, highlight=False), report)
+        print_report(new_console(), report)
     return exit_code(report)
 
 

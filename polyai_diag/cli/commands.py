@@ -55,7 +55,11 @@ def demo(args: argparse.Namespace) -> int:
             target = sandbox.target(**overrides, hold_s=seconds("hold", args.hold, 0))
             return await _diagnose(args, target, screen, started)
 
-    return _run_and_show(args, diagnose)
+    if not args.check:
+        return _run_and_show(args, diagnose)
+    named: list[str] = []
+    code = _run_and_show(args, diagnose, named)
+    return _checked(code, args.fault or [], named)
 
 
 def sandbox(args: argparse.Namespace) -> int:
@@ -77,16 +81,14 @@ def sandbox(args: argparse.Namespace) -> int:
 
 def causes(args: argparse.Namespace) -> int:
     """List the catalogue."""
-    from rich.console import Console  # noqa: PLC0415
-
     from polyai_diag.causes import CAUSES  # noqa: PLC0415
-    from polyai_diag.cli.console import print_catalogue  # noqa: PLC0415
+    from polyai_diag.cli.console import new_console, print_catalogue  # noqa: PLC0415
 
     if args.json:
         rows = {row.id: {"title": row.title, "remedy": row.remedy} for row in CAUSES.values()}
         print(json.dumps(rows, indent=2))
     else:
-        print_catalogue(Console())
+        print_catalogue(new_console())
     return HEALTHY
 
 
@@ -106,6 +108,19 @@ def analyze(args: argparse.Namespace) -> int:
     from polyai_diag.cli.analyze import analyze_one  # noqa: PLC0415
 
     return max(analyze_one(name, as_json=args.json) for name in args.files)
+
+
+def _checked(code: int, faults: Sequence[str], named: Sequence[str]) -> int:
+    """Return 0 when just the faults that were played have been named."""
+    if code not in (HEALTHY, CRITICAL, WARNINGS):
+        return code
+    played, said = ", ".join(sorted(faults)) or "none", ", ".join(sorted(named)) or "none"
+    right = set(faults) == set(named)
+    print(
+        f"faults played: {played}; causes named: {said}: {'as it should be' if right else 'WRONG'}",
+        file=sys.stderr,
+    )
+    return HEALTHY if right else CRITICAL
 
 
 # --- running ----------------------------------------------------------------------------------
@@ -138,7 +153,10 @@ async def _diagnose(
     return report.anonymized() if args.anonymize else report
 
 
-def _run_and_show(args: argparse.Namespace, diagnose: Diagnose) -> int:
+def _run_and_show(
+    args: argparse.Namespace, diagnose: Diagnose, named: list[str] | None = None
+) -> int:
+    """Run, print, write; `named` takes the root causes' ids."""
     from polyai_diag.cli.console import Screen, print_report  # noqa: PLC0415
 
     stream = sys.stderr if args.json == "-" else sys.stdout
@@ -156,6 +174,8 @@ def _run_and_show(args: argparse.Namespace, diagnose: Diagnose) -> int:
             return await diagnose(screen, runners.append)
 
     report = asyncio.run(go())
+    if named is not None:
+        named += report.root_causes
     screen = Screen(stream, verbose=False)
     print_report(screen.console, report)
     written = _write(args, report, screen)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Self, TextIO
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -47,17 +47,28 @@ _VERDICTS = {
 }
 
 
+PLAIN_WIDTH = 160  # where there is no terminal: long lines survive a log better than short ones
+
+
+def new_console(stream: TextIO | None = None) -> Console:
+    """Return a console as wide as the terminal, or wide where there is none."""
+    console = Console(file=stream, highlight=False)
+    return (
+        console if console.is_terminal else Console(file=stream, highlight=False, width=PLAIN_WIDTH)
+    )
+
+
 class Screen:
     """Shows a run as it goes on; plain lines where there is no terminal."""
 
     def __init__(self, stream: TextIO, *, verbose: bool) -> None:
-        self.console = Console(file=stream, highlight=False, soft_wrap=True)
+        self.console = new_console(stream)
         self._verbose = verbose
         self._results: dict[str, StepResult] = {}
         self._doing: dict[str, str] = {}
         self._live = Live(console=self.console, refresh_per_second=8, transient=True)
 
-    def __enter__(self) -> Screen:
+    def __enter__(self) -> Self:
         if self.console.is_terminal:
             self._live.start()
         return self
@@ -130,14 +141,16 @@ def _print_finding(console: Console, finding: Finding, others: tuple[Finding, ..
     heading = Text(finding.title, style=f"bold {colour}")
     console.print(heading.append(f"  [{finding.id}, {finding.severity.value}]", "bright_black"))
     for evidence in finding.evidence:
-        console.print(Padding(Text(f"· {evidence.text}"), (0, 0, 0, 2)))
-    console.print(Padding(Text(f"→ {finding.remedy}", style="bold"), (0, 0, 0, 2)))
+        console.print(Padding(Text(f"· {evidence.text}"), (0, 0, 0, 2), expand=False))
+    console.print(Padding(Text(f"→ {finding.remedy}", style="bold"), (0, 0, 0, 2), expand=False))
     if finding.reference:
-        console.print(Padding(Text(finding.reference, style="bright_black"), (0, 0, 0, 4)))
+        console.print(
+            Padding(Text(finding.reference, style="bright_black"), (0, 0, 0, 4), expand=False)
+        )
     for other in others:
         if finding.id in other.explained_by:
             text = f"explains: {other.title} [{other.id}]"
-            console.print(Padding(Text(text, style="bright_black"), (0, 0, 0, 2)))
+            console.print(Padding(Text(text, style="bright_black"), (0, 0, 0, 2), expand=False))
 
 
 def _cells(result: StepResult) -> tuple[Text, Text, Text, Text]:

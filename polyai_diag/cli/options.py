@@ -43,7 +43,7 @@ class _IceServerAction(argparse.Action):
 
 
 def add_target_options(parser: argparse.ArgumentParser) -> None:
-    """Where to call, and as whom."""
+    """Add where to call, and as whom."""
     group = parser.add_argument_group("where to call, and as whom")
     where = group.add_mutually_exclusive_group()
     where.add_argument("--url", help="signaling URL, wss://HOST/PATH")
@@ -72,7 +72,7 @@ def add_target_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
-    """What to do, and for how long."""
+    """Add what to do, and for how long."""
     group = parser.add_argument_group("what to do")
     what = group.add_mutually_exclusive_group()
     what.add_argument("--symptom", metavar="NAME", help="unauthorized, no-audio or ice")
@@ -92,7 +92,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_output_options(parser: argparse.ArgumentParser) -> None:
-    """What to write."""
+    """Add what to write."""
     group = parser.add_argument_group("what to write")
     group.add_argument("--json", metavar="FILE|-", help="report as JSON; - for standard output")
     group.add_argument("--html", metavar="FILE", help="report as one HTML page")

@@ -5,6 +5,7 @@ Each function leans on a private attribute; tests/unit/test_aiortc_taps.py fails
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from contextvars import ContextVar
@@ -167,6 +168,20 @@ def peer_fingerprint(pc: RTCPeerConnection, algorithm: str = "sha-256") -> str |
     connection = dtls_transport(pc)._ssl
     certificate = connection.get_peer_certificate(as_cryptography=True) if connection else None
     return certificate_digest(certificate, algorithm) if certificate else None
+
+
+async def close_fully(pc: RTCPeerConnection) -> None:
+    """Close a connection and what it leaves running: a task that still tries to connect."""
+    await pc.close()
+    left = [task for task in asyncio.all_tasks() if _runs_method_of(task, pc)]
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+
+
+def _runs_method_of(task: asyncio.Task[Any], owner: object) -> bool:
+    frame = getattr(task.get_coro(), "cr_frame", None)
+    return frame is not None and frame.f_locals.get("self") is owner
 
 
 Address = tuple[str, int]

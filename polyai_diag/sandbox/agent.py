@@ -37,7 +37,10 @@ class Agent:
         self._say(_greeting())
 
     async def listen(self, caller: MediaStreamTrack) -> None:
-        """Answer each turn of the caller's, deaf while it speaks itself. Raises MediaStreamError when the track ends."""
+        """Answer when the caller ends a turn; deaf while it speaks itself.
+
+        Raises MediaStreamError when the track ends.
+        """
         speaking_s = pause_s = 0.0
         while True:
             frame = await caller.recv()

@@ -74,6 +74,7 @@ class Call:
         if issues := lint_sdp(offer):
             raise OfferRefused(f"Failed to process the offer: {issues[0].message}")
         try:
+            offer.encode()  # half a surrogate pair would only be met in the middle of the checks
             await self._negotiate(with_reachable_candidates(offer))
         except Exception as exc:  # aiortc raises whatever it trips over in an SDP
             raise OfferRefused(f"Failed to process the offer: {type(exc).__name__}") from exc
@@ -93,7 +94,7 @@ class Call:
         for task in self._listening:
             task.cancel()
         await asyncio.gather(*self._listening, return_exceptions=True)
-        await self._pc.close()
+        await aiortc_taps.close_fully(self._pc)
         self._end("closed")
 
     async def _negotiate(self, offer: str) -> None:

@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 
 
 def reachable_candidate(candidate: str) -> bool:
-    """Whether `candidate:…` (RFC 8839 §5.1) is UDP on IPv4 loopback, where alone media runs.
+    """Whether `candidate:…` (RFC 8839 §5.1) is RTP over UDP on IPv4 loopback, all that we serve.
 
     A client at any other address, or behind a `.local` name, is found as it asks: its own
     checks make it a peer-reflexive candidate (RFC 8445 §7.3.1.3).
     """
     fields = candidate.split()
-    if len(fields) < 8 or fields[2].lower() != "udp":
+    if len(fields) < 8 or fields[1] != "1" or fields[2].lower() != "udp":
         return False
     try:
-        address = ipaddress.ip_address(fields[4])
+        address, port = ipaddress.ip_address(fields[4]), int(fields[5])
     except ValueError:
         return False
-    return address.version == 4 and address.is_loopback
+    return address.version == 4 and address.is_loopback and 0 < port < 65536
 
 
 def with_reachable_candidates(sdp: str) -> str:
@@ -36,11 +36,11 @@ def with_reachable_candidates(sdp: str) -> str:
     return _join(line for line in _lines(sdp) if not _is_unreachable(line))
 
 
-def candidates_of(sdp: str) -> list[str]:
-    """List the candidates of the first audio section, without `a=`."""
-    audio = parse_sdp(sdp).audio
-    values = audio.attributes.get("candidate", ()) if audio else ()
-    return [f"candidate:{value}" for value in values]
+def candidates_of(sdp: str) -> tuple[str, list[str]]:
+    """Return the first section's `mid` and candidates: with BUNDLE they are those of all."""
+    first = parse_sdp(sdp).sections[0]
+    values = first.attributes.get("candidate", ())
+    return first.first("mid") or "", [f"candidate:{value}" for value in values]
 
 
 def without_candidates(sdp: str) -> str:

@@ -228,8 +228,9 @@ class _Signaling:
             await self._socket.send(answer_frame(session_id, answer))
             return
         await self._socket.send(answer_frame(session_id, without_candidates(answer)))
-        for candidate in (*candidates_of(answer), ""):
-            await self._socket.send(candidate_frame(session_id, candidate))
+        mid, candidates = candidates_of(answer)
+        for candidate in (*candidates, ""):
+            await self._socket.send(candidate_frame(session_id, candidate, mid))
 
     async def _take_candidate(self, frame: IceCandidate) -> None:
         if frame.candidate is None:  # the end of candidates: nothing waits for it

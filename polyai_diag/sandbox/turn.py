@@ -6,6 +6,7 @@ It binds 127.0.0.1 and, for RFC 5780, 127.0.0.2; nothing else, and it relays to 
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
@@ -173,9 +174,14 @@ def _has_other_host() -> bool:
 
 
 def _bound(kind: socket.SocketKind, host: str, port: int) -> socket.socket:
-    made = socket.socket(socket.AF_INET, kind)
+    # asyncio turns Nagle's algorithm off only for sockets that name TCP.
+    protocol = socket.IPPROTO_TCP if kind is socket.SOCK_STREAM else socket.IPPROTO_UDP
+    made = socket.socket(socket.AF_INET, kind, protocol)
     try:
         made.setblocking(False)
+        if kind is socket.SOCK_STREAM and os.name == "posix":
+            # A port that was asked for can be had again at once; Windows means theft by it.
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind((host, port))
     except BaseException:
         made.close()

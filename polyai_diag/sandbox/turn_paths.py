@@ -209,7 +209,7 @@ class Streams:
         for transport in self._open:
             transport.abort()
         for handshake in self.handshakes:
-            handshake.cancel()
+            handshake.cancel()  # one that has not begun does not hear of the abort
         await asyncio.gather(*self.handshakes, return_exceptions=True)
 
 

@@ -1,6 +1,7 @@
 """The sandbox's STUN/TURN server, asked by aioice's TURN client and by hand."""
 
 import asyncio
+import contextlib
 import ipaddress
 import random
 import ssl
@@ -289,6 +290,8 @@ async def test_urls_and_ports(server_tls: ssl.SSLContext) -> None:
         ]
         with pytest.raises(OSError, match="in use"):
             await TurnServer(users=USERS, port=server.udp_port).start()
+        with pytest.raises(OSError, match="in use"):
+            await TurnServer(users=USERS, ssl_context=server_tls, tls_port=server.tls_port).start()
 
 
 # --- long-term credentials: RFC 8489 §9.2 ---------------------------------------------------------
@@ -731,6 +734,24 @@ async def test_connections_are_bounded() -> None:
             await client.close()
         await asyncio.sleep(0.01)  # the server takes note of their end when it next looks
         await assert_serving(server)
+
+
+@in_loop
+async def test_a_client_that_does_not_read_makes_the_server_drop_not_hoard() -> None:
+    async with TurnServer(users=USERS) as server:
+        client = await StreamClient.connect(("127.0.0.1", server.tcp_port))
+        asked = 500
+        large = bytes(request(Method.BINDING, {"PADDING": bytes(60_000)}))
+        for _ in range(asked):
+            client.writer.write(large)
+            await client.writer.drain()
+        answered = 0
+        with contextlib.suppress(TimeoutError):
+            while await client.receive(0.1):
+                answered += 1
+        assert 0 < answered < asked
+        assert (await client.ask(request(Method.BINDING))).error_code is None
+        await client.close()
 
 
 @in_loop

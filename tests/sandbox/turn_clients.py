@@ -121,8 +121,8 @@ class StreamClient:
     async def connect(cls, address: Address) -> Self:
         return cls(*await asyncio.open_connection(*address))
 
-    async def receive(self) -> bytes:
-        async with asyncio.timeout(ANSWER_S):
+    async def receive(self, limit_s: float = ANSWER_S) -> bytes:
+        async with asyncio.timeout(limit_s):
             while not self._whole:
                 data = await self.reader.read(65536)
                 assert data, "the server hung up"

@@ -11,6 +11,7 @@ from aiortc import RTCConfiguration, RTCPeerConnection
 from polyai_diag.media import aiortc_taps as taps
 from polyai_diag.media.opus import decode_all, encode, silence_packet
 from polyai_diag.media.tracks import PacketTrack
+from tests.aio import in_loop
 
 
 async def _connected() -> tuple[RTCPeerConnection, RTCPeerConnection, PacketTrack]:
@@ -24,6 +25,7 @@ async def _connected() -> tuple[RTCPeerConnection, RTCPeerConnection, PacketTrac
     return caller, callee, track
 
 
+@in_loop
 async def test_packets_pass_as_encoded_and_are_tapped_on_the_wire() -> None:
     caller, callee, track = await _connected()
     tone = 0.1 * np.sin(2 * np.pi * 997 * np.arange(9600) / 48000)
@@ -56,6 +58,7 @@ async def test_packets_pass_as_encoded_and_are_tapped_on_the_wire() -> None:
     assert got[got.index(payloads[1]) : got.index(payloads[-1]) + 1] == payloads[1:]
 
 
+@in_loop
 async def test_filtered_datagrams_are_swallowed_both_ways() -> None:
     caller, callee, _ = await _connected()
     seen: list[tuple[str, int]] = []
@@ -79,10 +82,22 @@ async def test_filtered_datagrams_are_swallowed_both_ways() -> None:
         await callee.close()
 
 
+@in_loop
+async def test_closing_fully_leaves_no_task_behind() -> None:
+    before = asyncio.all_tasks()
+    caller, callee, _ = await _connected()
+    assert asyncio.all_tasks() > before  # the callee is looking for candidates
+    await taps.close_fully(caller)
+    await taps.close_fully(callee)
+    assert asyncio.all_tasks() == before
+
+
+@in_loop
 async def test_a_wrong_payload_gives_no_sound_and_no_exception() -> None:
     assert decode_all([b"\xff" * 3]).shape[1] == 2
 
 
+@in_loop
 async def test_silence_decodes_to_silence() -> None:
     sound = decode_all([silence_packet()] * 10)
     assert sound.shape == (9600, 2)

@@ -1,0 +1,65 @@
+# Two commands matter: `make demo` and `make test`. Both make .venv by themselves.
+
+FAULT ?=
+BIN := .venv/bin
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
+	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	&& { echo $$p; break; }; done)
+
+.PHONY: help demo lab test lint types matrix soak bench notebooks clean
+
+help:
+	@echo "make demo                    diagnose a sandbox call on this machine: report.html, report.json"
+	@echo "make demo FAULT=udp-blocked  the same, broken on purpose (polyai-diag sandbox --help)"
+	@echo "make lab                     open JupyterLab on the notebooks"
+	@echo "make test                    lint, types and every test"
+	@echo "make matrix | soak | bench   what takes longer; exit 1 on a missed figure"
+
+demo: .venv/.core
+	$(BIN)/polyai-diag demo $(addprefix --fault ,$(FAULT)) --check --html report.html --json report.json
+
+lab: .venv/.lab
+	$(BIN)/polyai-diag lab
+
+test: .venv/.test
+	@tools/system-packages
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+lint types: .venv/.test
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+matrix: .venv/.test
+	$(BIN)/python -m pytest tests/live --whole
+
+soak: .venv/.test
+	$(BIN)/python -m tests.bench.soak
+
+bench: .venv/.test
+	$(BIN)/python -m tests.bench
+
+notebooks: .venv/.test
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace \
+		--ExecutePreprocessor.store_widget_state=False notebooks/*.ipynb
+
+clean:
+	rm -rf .venv report.html report.json
+
+# An editable install: what is tested is what is here.
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and was not found."; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/.core: pyproject.toml | .venv/bin/python
+	$(BIN)/pip install --quiet --editable .
+	@touch $@
+
+.venv/.lab: pyproject.toml | .venv/bin/python
+	$(BIN)/pip install --quiet --editable '.[lab]'
+	@touch $@ .venv/.core
+
+.venv/.test: pyproject.toml | .venv/bin/python
+	$(BIN)/pip install --quiet --editable '.[lab,test]'
+	@touch $@ .venv/.core .venv/.lab

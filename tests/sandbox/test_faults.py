@@ -1,0 +1,221 @@
+"""Each fault, as it shows on the wire to a client that knows nothing of faults."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import numpy as np
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from polyai_diag.analysis.sdp import parse_sdp
+from polyai_diag.media import aiortc_taps
+from polyai_diag.model import IceUrl, parse_ice_url
+from polyai_diag.sandbox import FAULTS, FaultError, Sandbox
+from polyai_diag.stun_message import TRANSPORT_UDP, Method, parse, request
+from tests.aio import in_loop
+from tests.sandbox.caller import Caller, caller, client_context, level_dbfs, signaling, tone
+from tests.sandbox.turn_clients import Inbox, TurnClient, udp_socket
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+QUIET_S = 0.3  # a healthy sandbox answers within milliseconds, as the tests beside show
+
+
+def _turn_server(sandbox: Sandbox, transport: str) -> tuple[dict[str, Any], IceUrl]:
+    """Return an iceServers entry with the one TURN URL of this transport."""
+    _, relay = sandbox.describe()["ice_servers"]
+    (url,) = [u for u in relay["urls"] if parse_ice_url(u).transport == transport]
+    return relay | {"urls": [url]}, parse_ice_url(url)
+
+
+@asynccontextmanager
+async def _call(
+    sandbox: Sandbox, *, relay: str | None = None, mode: str = "echo"
+) -> AsyncIterator[Caller]:
+    """Place a call that has its answer; through the TURN server over `relay` where given."""
+    server = _turn_server(sandbox, relay)[0] if relay else None
+    async with signaling(sandbox) as socket, caller(server, client_context(sandbox)) as me:
+        answer = await socket.offer(me.sdp, mode=mode)
+        await me.take(answer)
+        yield me
+
+
+async def _answers(inbox: Inbox, server: tuple[str, int]) -> bool:
+    """Whether a STUN request over UDP gets any answer."""
+    inbox.transport.sendto(bytes(request(Method.BINDING)), server)
+    try:
+        async with asyncio.timeout(QUIET_S):
+            parse((await inbox.received.get())[0])
+    except TimeoutError:
+        return False
+    return True
+
+
+def test_a_fault_that_cannot_be_played_is_refused_in_one_line() -> None:
+    with pytest.raises(FaultError) as caught:
+        Sandbox(["udp-blocked", "mtu-blackhole"])
+    text = str(caught.value)
+    assert "mtu-blackhole" in text
+    assert all(fault in text for fault in FAULTS)
+    assert "\n" not in text
+
+
+def test_the_list_is_closed() -> None:
+    assert FAULTS == (
+        "token-rejected",
+        "wrong-endpoint",
+        "signaling-timeout",
+        "udp-blocked",
+        "turn-credentials-rejected",
+        "dtls-failed",
+        "opus-rejected",
+        "silent-audio",
+    )
+
+
+@in_loop
+async def test_token_rejected() -> None:
+    async with Sandbox(["token-rejected"]) as sandbox, caller() as me:
+        told = sandbox.describe()
+        base = told["signaling_url"].replace("wss:", "https:").partition("/webrtc")[0]
+        async with httpx.AsyncClient(verify=client_context(sandbox), trust_env=False) as http:
+            response = await http.get(
+                f"{base}/ice-servers", headers={"Authorization": f"Bearer {told['token']}"}
+            )
+        assert response.status_code == 401
+        async with signaling(sandbox) as socket:
+            refusal = await socket.offer(me.sdp)
+        assert refusal["data"]["code"] == "UNAUTHORIZED"
+        assert refusal["data"]["message"] == "Invalid authentication token"
+
+
+@in_loop
+async def test_wrong_endpoint() -> None:
+    async with Sandbox(["wrong-endpoint"]) as sandbox:
+        with pytest.raises(InvalidStatus) as caught:
+            async with signaling(sandbox):
+                pass
+        assert caught.value.response.status_code == 404
+        url = sandbox.describe()["signaling_url"].replace("wss:", "https:").partition("/api")[0]
+        async with httpx.AsyncClient(verify=client_context(sandbox), trust_env=False) as http:
+            assert (await http.get(f"{url}/health")).status_code == 200
+
+
+@in_loop
+async def test_signaling_timeout() -> None:
+    async with (
+        Sandbox(["signaling-timeout"]) as sandbox,
+        signaling(sandbox) as socket,
+        caller() as me,
+    ):
+        offer = {"type": "offer", "sdp": me.sdp}
+        await socket.send({"type": "offer", "data": offer, "authToken": socket.token})
+        await socket.send("no frame")
+        # Frames are answered in order: the offer's answer would have come first.
+        assert (await socket.receive())["data"]["code"] == "INVALID_MESSAGE"
+
+
+@pytest.mark.parametrize("blocked", [False, True])
+@in_loop
+async def test_udp_blocked(blocked: bool) -> None:
+    async with (
+        Sandbox(["udp-blocked"] if blocked else []) as sandbox,
+        signaling(sandbox) as socket,
+        caller() as me,
+        udp_socket() as inbox,
+    ):
+        url = _turn_server(sandbox, "udp")[1]
+        assert await _answers(inbox, (url.host, url.port)) is not blocked
+        answer = await socket.offer(me.sdp)
+        (candidate,) = parse_sdp(answer["data"]["sdp"]).candidates
+        media = (candidate.split()[4], int(candidate.split()[5]))
+        assert await _answers(inbox, media) is not blocked
+
+
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+@in_loop
+async def test_udp_blocked_leaves_turn_over_tcp_and_tls(transport: str) -> None:
+    async with (
+        Sandbox(["udp-blocked"]) as sandbox,
+        _call(sandbox, relay=transport) as me,
+    ):
+        await me.hear(10)
+        pair = aiortc_taps.nominated_pair(me.pc)
+        assert pair is not None
+        assert pair.local_type == "relay"
+
+
+@pytest.mark.parametrize("rejected", [False, True])
+@in_loop
+async def test_turn_credentials_rejected(rejected: bool) -> None:
+    faults = ["turn-credentials-rejected"] if rejected else []
+    async with Sandbox(faults) as sandbox, udp_socket() as inbox:
+        server, url = _turn_server(sandbox, "udp")
+        address = (url.host, url.port)
+        client = TurnClient(inbox, address, server["username"], server["credential"])
+        await client.challenge()
+        wanted = {"REQUESTED-TRANSPORT": TRANSPORT_UDP}
+        signed = await client.ask_signed(Method.ALLOCATE, wanted)
+        assert signed.error_code == (401 if rejected else None)
+        assert await _answers(inbox, address)
+
+
+@in_loop
+async def test_dtls_failed() -> None:
+    async with Sandbox(["dtls-failed"]) as sandbox, signaling(sandbox) as socket, caller() as me:
+        kinds: list[int] = []
+
+        def keep(data: bytes, _: aiortc_taps.Address) -> bool:
+            kinds.append(data[0])
+            return True
+
+        aiortc_taps.filter_datagrams(me.pc, keep)
+        answer = await socket.offer(me.sdp)
+        assert "a=setup:active" in answer["data"]["sdp"]  # so a ClientHello was to come
+        await me.take(answer)
+        await me.ice_completed()
+        await asyncio.sleep(0.1)
+        assert kinds
+        assert all(kind < 4 for kind in kinds)  # STUN alone (RFC 7983 §7)
+        assert me.pc.connectionState == "connecting"
+        assert sandbox.active_calls == 1
+
+
+@in_loop
+async def test_opus_rejected() -> None:
+    async with Sandbox(["opus-rejected"]) as sandbox, signaling(sandbox) as socket, caller() as me:
+        answer = await socket.offer(me.sdp)
+        offered, answered = parse_sdp(me.sdp), parse_sdp(answer["data"]["sdp"])
+        assert len(answered.sections) == len(offered.sections) == 1
+        assert answered.audio is not None
+        assert offered.audio is not None
+        assert answered.audio.port == 0
+        assert answered.audio.payload_types
+        assert set(answered.audio.payload_types) <= set(offered.audio.payload_types)
+        assert answered.audio.first("mid") == offered.audio.first("mid")
+        assert "group" not in answered.attributes
+        assert answer["data"]["sdp"].endswith("\r\n")
+
+
+@pytest.mark.parametrize("mode", ["echo", "end-to-end"])
+@in_loop
+async def test_silent_audio(mode: str) -> None:
+    async with Sandbox(["silent-audio"]) as sandbox, _call(sandbox, mode=mode) as me:
+        me.play(tone(1))
+        await me.hear(60)
+        assert level_dbfs(me.sound) < -90
+        assert set(np.diff([packet.timestamp for packet in me.heard]) % 2**32) == {960}
+
+
+@in_loop
+async def test_faults_add_up() -> None:
+    faults = ["udp-blocked", "silent-audio"]
+    async with Sandbox(faults) as sandbox, _call(sandbox, relay="tcp") as me:
+        me.play(tone(1))
+        await me.hear(20)
+        assert level_dbfs(me.sound) < -90
