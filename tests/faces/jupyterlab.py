@@ -72,7 +72,7 @@ def lab(folder: Path, notebook: Path) -> Iterator[str]:
 
 
 @contextmanager
-def chromium(executable: str) -> Iterator[Page]:
+def chromium(executable: Path) -> Iterator[Page]:
     """Open a page in a fresh Chromium, which may download and reaches loopback alone."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.faces.jupyterlab import NOTEBOOKS, chromium, command, lab, open_notebook
-from tests.needs import require
+from tests.real.needs import need
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -36,7 +36,7 @@ def status(page: Page, text: str) -> None:
 
 
 def test_panel_runs_cancels_and_saves(tmp_path: Path) -> None:
-    executable = require("chromium")
+    executable = need("chromium", install="apt-get install chromium")
     with lab(tmp_path, START) as url, chromium(executable) as page:
         open_notebook(page, url)
         command(page, "notebook:run-all-cells")
@@ -70,7 +70,7 @@ def test_panel_runs_cancels_and_saves(tmp_path: Path) -> None:
 
 
 def test_bad_url_is_one_line_and_loses_nothing(tmp_path: Path) -> None:
-    executable = require("chromium")
+    executable = need("chromium", install="apt-get install chromium")
     with lab(tmp_path, START) as url, chromium(executable) as page:
         open_notebook(page, url)
         command(page, "notebook:run-all-cells")

@@ -55,5 +55,8 @@ def test_a_broken_gateway_is_noticed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("notebook", ALL, ids=lambda path: path.stem)
-def test_notebook_holds_no_widget_state(notebook: Path) -> None:
-    assert "widgets" not in json.loads(notebook.read_text(encoding="utf-8"))["metadata"]
+def test_notebook_holds_no_widget_state_and_names_no_machine(notebook: Path) -> None:
+    kept = json.loads(notebook.read_text(encoding="utf-8"))
+    assert "widgets" not in kept["metadata"]
+    naming = [c for c in kept["cells"] if "names-the-machine" in c["metadata"].get("tags", [])]
+    assert [cell["outputs"] for cell in naming] == [[] for _ in naming]

@@ -12,6 +12,7 @@ from ipywidgets import Widget
 from polyai_diag.model import TargetError, Verdict
 from polyai_diag.notebook.form import OWN_URL
 from polyai_diag.notebook.panel import Panel, PanelBusyError
+from tests.aio import in_loop, until
 
 if TYPE_CHECKING:
     from polyai_diag.report import Report
@@ -21,12 +22,12 @@ UNREACHABLE = "wss://127.0.0.1:1/"
 
 async def finished(panel: Panel) -> Report:
     """Wait for the run that a button started."""
-    while panel._tasks:
-        await asyncio.wait(set(panel._tasks))
+    await until(lambda: not panel._tasks)
     assert panel.report is not None
     return panel.report
 
 
+@in_loop
 async def test_run_gives_the_report_and_shows_it() -> None:
     panel = Panel(fault="token-rejected", complaint="unauthorized")
     report = await panel.run()
@@ -42,6 +43,7 @@ async def test_run_gives_the_report_and_shows_it() -> None:
     assert panel._alert.value == ""
 
 
+@in_loop
 async def test_buttons_work_from_another_thread() -> None:
     panel = Panel(complaint="unauthorized")
     assert panel._cancel_button.disabled
@@ -57,6 +59,7 @@ async def test_buttons_work_from_another_thread() -> None:
     assert not panel._form.complaint.disabled
 
 
+@in_loop
 async def test_cancel_keeps_what_was_seen() -> None:
     panel = Panel()
     enabled = asyncio.Event()
@@ -70,6 +73,7 @@ async def test_cancel_keeps_what_was_seen() -> None:
     assert panel._cancel_button.disabled
 
 
+@in_loop
 async def test_a_second_run_is_refused_and_the_first_goes_on() -> None:
     panel = Panel(complaint="unauthorized")
     first = asyncio.create_task(panel.run())
@@ -80,6 +84,7 @@ async def test_a_second_run_is_refused_and_the_first_goes_on() -> None:
     assert (await first).verdict is Verdict.HEALTHY
 
 
+@in_loop
 async def test_bad_url_is_an_alert_and_nothing_is_lost() -> None:
     panel = Panel("http://gateway.example.net/")
     panel._form.token.value = "a-token"
@@ -92,15 +97,15 @@ async def test_bad_url_is_an_alert_and_nothing_is_lost() -> None:
     assert not panel._run_button.disabled
 
 
+@in_loop
 async def test_a_refused_click_shows_its_reason() -> None:
     panel = Panel("http://gateway.example.net/")
     panel._run_button.click()
-    await asyncio.sleep(0)
-    while panel._tasks:
-        await asyncio.wait(set(panel._tasks), return_when=asyncio.ALL_COMPLETED)
+    await until(lambda: bool(panel._alert.value))
     assert "is not a signaling URL" in panel._alert.value
 
 
+@in_loop
 async def test_secrets_are_cleared_once_read_and_shown_nowhere() -> None:
     panel = Panel(UNREACHABLE, complaint="unauthorized")
     form = panel._form
@@ -119,6 +124,7 @@ async def test_secrets_are_cleared_once_read_and_shown_nowhere() -> None:
     assert report.record.target["ice_urls"] == ["turn:127.0.0.1:1", "stun:127.0.0.1:1"]
 
 
+@in_loop
 async def test_typed_ice_servers_must_be_some() -> None:
     panel = Panel(UNREACHABLE)
     panel._form.ice.value = True
