@@ -86,7 +86,8 @@ def healthy_run() -> tuple[float, float]:
         "assert report.verdict == 'healthy', report\n"
         "report.to_html(); report.to_json()\n"
         "peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "print(report.record.duration_ms / 1000, peak * (1 if sys.platform == 'darwin' else 1024) / 1e6)"
+        "unit = 1 if sys.platform == 'darwin' else 1024\n"
+        "print(report.record.duration_ms / 1000, peak * unit / 1e6)"
     )
     with sandbox() as described:
         said = subprocess.run(
