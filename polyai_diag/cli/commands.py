@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import signal
+import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -100,7 +100,7 @@ def lab(args: argparse.Namespace) -> int:
         raise UsageError("JupyterLab is not installed: pip install 'polyai-diag[lab]'")
     folder = _notebook_folder()
     command = [sys.executable, "-m", "jupyterlab", "--notebook-dir", str(folder), *args.rest]
-    os.execv(sys.executable, command)  # noqa: S606 - our own interpreter, our own words
+    return subprocess.call(command)  # noqa: S603 - our own interpreter, our own words
 
 
 def analyze(args: argparse.Namespace) -> int:
@@ -177,7 +177,8 @@ def _run_and_show(
     if named is not None:
         named += report.root_causes
     screen = Screen(stream, verbose=False)
-    print_report(screen.console, report)
+    # Without a terminal each step has been printed when it ended.
+    print_report(screen.console, report, steps=screen.console.is_terminal)
     written = _write(args, report, screen)
     if not written:
         return USAGE
