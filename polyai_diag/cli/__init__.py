@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from polyai_diag import __version__
 from polyai_diag.cli import options
-from polyai_diag.cli.options import UsageError
-from polyai_diag.model import TargetError
+from polyai_diag.model import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,11 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:
         return _dispatch(args)
-    except (UsageError, TargetError) as exc:
-        print(f"polyai-diag: {exc}", file=sys.stderr)
-    except ValueError as exc:
-        if not _names_bad_input(exc):
-            raise
+    except InputError as exc:
         print(f"polyai-diag: {exc}", file=sys.stderr)
     except KeyboardInterrupt:
         return 130
@@ -69,13 +64,6 @@ def _dispatch(args: argparse.Namespace) -> int:
         options.merge_config(args, set(vars(args)) - skipped)
     code: int = getattr(commands, args.command)(args)
     return code
-
-
-def _names_bad_input(exc: ValueError) -> bool:
-    from polyai_diag.plan import PlanError  # noqa: PLC0415
-    from polyai_diag.sandbox import FaultError  # noqa: PLC0415
-
-    return isinstance(exc, PlanError | FaultError)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from polyai_diag.cli.exits import CRITICAL, HEALTHY, USAGE, WARNINGS, exit_code, worst
 from polyai_diag.cli.options import UsageError, seconds
-from polyai_diag.model import Status, Verdict
 
 if TYPE_CHECKING:
     import argparse
@@ -24,9 +24,7 @@ if TYPE_CHECKING:
     from polyai_diag.report import Report
     from polyai_diag.runner import Runner
 
-HEALTHY, CRITICAL, USAGE, WARNINGS, INCOMPLETE = 0, 1, 2, 3, 4
 _SIGNAL_EXIT = {signal.SIGINT: 130, signal.SIGTERM: 143}
-MAX_PASTED_BYTES = 50 * 1024 * 1024
 
 
 def run(args: argparse.Namespace) -> int:
@@ -107,7 +105,7 @@ def analyze(args: argparse.Namespace) -> int:
     """Judge what a customer sent: a frame, a session description, a report of ours, a recording."""
     from polyai_diag.cli.analyze import analyze_one  # noqa: PLC0415
 
-    return max(analyze_one(name, as_json=args.json) for name in args.files)
+    return worst(analyze_one(name, as_json=args.json) for name in args.files)
 
 
 def _checked(code: int, faults: Sequence[str], named: Sequence[str]) -> int:
@@ -183,15 +181,6 @@ def _run_and_show(
     if not written:
         return USAGE
     return _SIGNAL_EXIT[signal.Signals(signals[0])] if signals else exit_code(report)
-
-
-def exit_code(report: Report) -> int:
-    """Return the first that holds: 1 critical, 4 incomplete, 3 warnings, 0 healthy."""
-    if report.verdict is Verdict.FAILED:
-        return CRITICAL
-    if any(step.status in (Status.ERROR, Status.CANCELLED) for step in report.steps):
-        return INCOMPLETE
-    return WARNINGS if report.verdict is Verdict.DEGRADED else HEALTHY
 
 
 @contextlib.contextmanager

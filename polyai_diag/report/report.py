@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from polyai_diag import causes
-from polyai_diag.model import SCHEMA_VERSION, Finding, Record, StepResult, Verdict
+from polyai_diag.model import SCHEMA_VERSION, Finding, InputError, Record, StepResult, Verdict
 from polyai_diag.redact import anonymize
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class ReportError(ValueError):
+class ReportError(InputError):
     """What was given is no report of ours; the text is one line and says where it breaks."""
 
 
