@@ -46,7 +46,11 @@ class _Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return the exit code."""
-    args = _parser().parse_args(argv)
+    parser = _parser()
+    args, rest = parser.parse_known_args(argv)
+    if rest and args.command != "lab":
+        parser.error(f"unknown: {' '.join(rest)}")
+    args.rest = rest
     try:
         return _dispatch(args)
     except InputError as exc:
@@ -60,7 +64,7 @@ def _dispatch(args: argparse.Namespace) -> int:
     from polyai_diag.cli import commands  # noqa: PLC0415 - --help needs none of it
 
     if "config" in args:
-        skipped = {"command", "config", "verbose"}
+        skipped = {"command", "config", "rest", "verbose"}
         options.merge_config(args, set(vars(args)) - skipped)
     code: int = getattr(commands, args.command)(args)
     return code
@@ -104,8 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     causes = add("causes", "list the root causes that can be named")
     causes.add_argument("--json", action="store_true", help="as JSON")
 
-    lab = add("lab", "open JupyterLab on the notebooks")
-    lab.add_argument("rest", nargs=argparse.REMAINDER, help="passed on to JupyterLab")
+    add("lab", "open JupyterLab on the notebooks", "other options are passed on to JupyterLab")
 
     analyze = add("analyze", "judge a pasted frame, SDP, saved report or recording")
     analyze.add_argument("files", metavar="FILE|-", nargs="+", help="- reads standard input")

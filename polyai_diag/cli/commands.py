@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -98,6 +99,8 @@ def lab(args: argparse.Namespace) -> int:
         raise UsageError("JupyterLab is not installed: pip install 'polyai-diag[lab]'")
     folder = _notebook_folder()
     command = [sys.executable, "-m", "jupyterlab", "--notebook-dir", str(folder), *args.rest]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")  # a container's usual user; JupyterLab would refuse
     return subprocess.call(command)  # noqa: S603 - our own interpreter, our own words
 
 
