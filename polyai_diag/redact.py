@@ -15,7 +15,8 @@ from urllib.parse import quote, quote_plus
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from polyai_diag.model import Json, Secret
+    from polyai_diag.model import Json
+    from polyai_diag.secret import Secret
 
 HIDDEN = "[redacted]"
 _SHORTEST = 4  # a shorter "secret" would blank out ordinary words
