@@ -1,7 +1,21 @@
 """What holds for all tests."""
 
+import secrets
+
+import pytest
 from hypothesis import settings
 
 # How long an example takes says how busy the machine is; pytest's own timeout ends what hangs.
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Say how much of the live table is run, and which sample."""
+    parser.addoption("--whole", action="store_true", help="run every live case, not a sample")
+    parser.addoption("--seed", type=int, default=secrets.randbelow(10**6), help="of the sample")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Print the seed, so that a failing sample can be drawn again."""
+    return f"live sample: --seed {config.getoption('--seed')}"

@@ -170,7 +170,7 @@ class Call:
         for task in list(self._adding):
             task.cancel()
         self.track.stop()
-        await self.pc.close()
+        await taps.close_fully(self.pc)
         if self._draining is not None:
             await self._draining
 

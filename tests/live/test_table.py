@@ -1,0 +1,70 @@
+"""Each fault, played on the wire, is named; a healthy call is left in peace."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from polyai_diag import Report, diagnose
+from polyai_diag.model import STEP_NAMES, Severity, Status, Verdict
+from polyai_diag.sandbox import FAULTS, Sandbox
+from tests.aio import in_loop_for
+from tests.live.cases import SINGLES, Case
+
+
+async def _diagnosed(case: Case) -> Report:
+    async with Sandbox(case.faults, **case.sandbox) as sandbox:
+        target = await case.aimed(sandbox)
+        report = await diagnose(target)
+        assert sandbox.active_calls == 0
+        secrets = _secrets(sandbox.describe())
+    text = report.to_json()
+    assert not [secret for secret in secrets if secret in text]
+    return report
+
+
+def _secrets(described: dict[str, Any]) -> list[str]:
+    credentials = [server.get("credential") for server in described["ice_servers"]]
+    return [secret for secret in [described["token"], *credentials] if secret]
+
+
+@pytest.mark.timeout(90)
+def test_the_faults_are_named(case: Case, capsys: pytest.CaptureFixture[str]) -> None:
+    @in_loop_for(80)
+    async def run() -> None:
+        report = await _diagnosed(case)
+        with capsys.disabled():
+            print(
+                f"\n  {case.name}: {report.verdict.value}, {report.record.duration_ms / 1000:.1f} s"
+            )
+        assert frozenset(report.root_causes) == case.named, _told(report)
+        assert [step.name for step in report.steps] == list(STEP_NAMES)
+        assert Status.ERROR not in {step.status for step in report.steps}, _told(report)
+        if not case.named:
+            assert report.verdict is Verdict.HEALTHY, _told(report)
+            assert report.findings == ()
+        again = Report.from_json(report.to_json())
+        assert (again.verdict, again.findings) == (report.verdict, report.findings)
+        _no_finding_without_proof(report)
+
+    run()
+
+
+def _no_finding_without_proof(report: Report) -> None:
+    for finding in report.findings:
+        assert finding.evidence
+        assert finding.severity in Severity
+        for evidence in finding.evidence:
+            step = report.step(evidence.step)
+            assert evidence.observation is None or step.observations[evidence.observation]
+
+
+def _told(report: Report) -> str:
+    lines = [f"{f.id} {f.severity} {[e.text for e in f.evidence]}" for f in report.findings]
+    lines += [f"{s.name}: {s.status} {s.reason}" for s in report.steps]
+    return "\n".join(lines)
+
+
+def test_every_fault_of_the_sandbox_is_in_the_table() -> None:
+    assert {case.name for case in SINGLES} == set(FAULTS)
