@@ -53,7 +53,7 @@ class IceUrl(NamedTuple):
 _ICE_URL = re.compile(
     r"(?P<scheme>stuns?|turns?):(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:?@/\[\]]+)(?::(?P<port>\d{1,5}))?"
     r"(?:\?transport=(?P<transport>udp|tcp))?",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
 
 
@@ -62,6 +62,8 @@ def parse_ice_url(url: str) -> IceUrl:
 
     Raises TargetError when it is none.
     """
+    if "@" in url:
+        raise TargetError("an ICE server URL takes no login; give user name and credential apart")
     match = _ICE_URL.fullmatch(url.strip())
     if match is None:
         raise TargetError(
@@ -207,13 +209,17 @@ def _signaling_url(url: str) -> str:
         host, port = parts.hostname, parts.port
     except ValueError:
         raise TargetError(
-            f"{url!r}: the host or port cannot be read; accepted: {accepted}"
+            f"{_without_login(url)!r}: the host or port cannot be read; accepted: {accepted}"
         ) from None
-    if parts.scheme not in ("ws", "wss") or not host or port == 0:
-        raise TargetError(f"{url!r} is not a signaling URL; accepted: {accepted}")
     if parts.username is not None:
         raise TargetError("the URL holds a user name or password; leave it out, and give a token")
+    if parts.scheme not in ("ws", "wss") or not host or port == 0:
+        raise TargetError(f"{_without_login(url)!r} is not a signaling URL; accepted: {accepted}")
     return url
+
+
+def _without_login(url: str) -> str:
+    return url.rpartition("@")[2]
 
 
 def _mode(mode: str | None) -> str | None:

@@ -109,7 +109,7 @@ class Trace:
 
     def progress(self, text: str, fraction: float | None = None) -> None:
         """Say what goes on now, in words."""
-        self._emit(Progress(self.step, self._redactor.text(text), fraction))
+        self._emit(Progress(self.step, self._shown(text), fraction))
 
     def fail(self, reason: str) -> None:
         """Let the step fail: the network's answer was no. The first reason is kept."""
@@ -134,11 +134,11 @@ class Trace:
             return
         observation = Observation(
             operation=operation,
-            endpoint=self._redactor.text(endpoint[:MAX_TEXT]),
+            endpoint=self._shown(endpoint),
             started_ms=self._since_run(started_s),
             duration_ms=round((time.monotonic() - started_s) * 1000, 3),
             failure=failure,
-            notes=self._redactor.data(_bounded(dict(notes))),
+            notes=_bounded(self._redactor.data(dict(notes))),
         )
         self.observations.append(observation)
         self._emit(Observed(self.step, observation))
@@ -150,12 +150,16 @@ class Trace:
         return StepResult(
             name=self.step,
             status=self._status,
-            reason=self._redactor.text(self._reason),
+            reason=self._shown(self._reason),
             started_ms=self._since_run(self._started_s),
             duration_ms=round((time.monotonic() - self._started_s) * 1000, 3),
-            data=self._redactor.data(_bounded(self.data)),
+            data=_bounded(self._redactor.data(self.data)),
             observations=tuple(self.observations),
         )
+
+    def _shown(self, text: str) -> str:
+        """Return the text fit to be shown: redacted first, or the cut might halve a secret."""
+        return _cut(self._redactor.text(text))
 
     def _since_run(self, moment_s: float) -> float:
         return round((moment_s - self._run_started_s) * 1000, 3)
@@ -168,9 +172,13 @@ class Trace:
 def _bounded(value: Json) -> Json:
     """Cut long texts: what the network sends must not fill the report."""
     if isinstance(value, str):
-        return value if len(value) <= MAX_TEXT else f"{value[:MAX_TEXT]}…"
+        return _cut(value)
     if isinstance(value, dict):
-        return {str(key)[:MAX_TEXT]: _bounded(item) for key, item in value.items()}
+        return {_cut(key): _bounded(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_bounded(item) for item in value]
     return value
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…"
