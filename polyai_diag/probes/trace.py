@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 
 from polyai_diag.failures import Failure, classify
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 MAX_OBSERVATIONS = 500
 MAX_TEXT = 500
+MAX_ITEMS = 500
 
 Known = Mapping[type[Exception], Callable[[Any], Failure]]
 """Exceptions of a wrapped library, by their base class, and how each is classified."""
@@ -170,13 +172,13 @@ class Trace:
 
 
 def _bounded(value: Json) -> Json:
-    """Cut long texts: what the network sends must not fill the report."""
+    """Cut long texts and long lists: what the network sends must not fill the report."""
     if isinstance(value, str):
         return _cut(value)
     if isinstance(value, dict):
-        return {_cut(key): _bounded(item) for key, item in value.items()}
+        return {_cut(key): _bounded(item) for key, item in islice(value.items(), MAX_ITEMS)}
     if isinstance(value, list | tuple):
-        return [_bounded(item) for item in value]
+        return [_bounded(item) for item in value[:MAX_ITEMS]]
     return value
 
 
