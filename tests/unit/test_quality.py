@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import random
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from polyai_diag.analysis.quality import jitter_ms, loss, wilson_percent
+
+if TYPE_CHECKING:
+    import random
 
 
 @pytest.mark.parametrize("first", [0, 1000, 0xFFF0, 0xFFFF])

@@ -16,6 +16,8 @@ from polyai_diag.redact import HIDDEN, Redactor
 from polyai_diag.secret import Secret
 from tests.aio import in_loop
 
+_NO_ROUTE = errno.EHOSTUNREACH
+
 
 class LibraryError(Exception):
     """What a wrapped library raises."""
@@ -28,11 +30,7 @@ class NarrowError(LibraryError):
 @pytest.mark.parametrize(
     ("exc", "failure", "detail"),
     [
-        (
-            OSError(errno.EHOSTUNREACH, "no route"),
-            "host_unreachable",
-            f"[Errno {errno.EHOSTUNREACH}] no route",
-        ),
+        (OSError(errno.EHOSTUNREACH, "none"), "host_unreachable", f"[Errno {_NO_ROUTE}] none"),
         (ConnectionResetError("gone"), "connection_reset", "gone"),
         (TimeoutError(), "generic_timeout", None),
         (TimeoutError("of 3 s"), "generic_timeout", None),
