@@ -14,9 +14,10 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from polyai_diag.analysis.sdp import compare_sdp, lint_sdp
     from polyai_diag.api import analyze_recording, diagnose, diagnose_sync
-    from polyai_diag.model import IceServer, Issue, Secret, Target, TargetError
+    from polyai_diag.model import IceServer, Issue, Target, TargetError
     from polyai_diag.protocol import lint_frame
     from polyai_diag.report import Report, ReportError
+    from polyai_diag.secret import Secret
     from polyai_diag.steps.audio import check_audio
     from polyai_diag.steps.call import check_call
     from polyai_diag.steps.gateway import check_gateway
@@ -31,9 +32,10 @@ if TYPE_CHECKING:
 _ROOMS = {
     "polyai_diag.analysis.sdp": ("compare_sdp", "lint_sdp"),
     "polyai_diag.api": ("analyze_recording", "diagnose", "diagnose_sync"),
-    "polyai_diag.model": ("IceServer", "Issue", "Secret", "Target", "TargetError"),
+    "polyai_diag.model": ("IceServer", "Issue", "Target", "TargetError"),
     "polyai_diag.protocol": ("lint_frame",),
     "polyai_diag.report": ("Report", "ReportError"),
+    "polyai_diag.secret": ("Secret",),
     "polyai_diag.steps.audio": ("check_audio",),
     "polyai_diag.steps.call": ("check_call",),
     "polyai_diag.steps.gateway": ("check_gateway",),

@@ -77,17 +77,30 @@ class Failure(StrEnum):
     UNKNOWN_FAILURE = "unknown_failure"
 
 
+# Python picks the class by the number; some libraries raise the class without one.
+_BY_CLASS = {
+    TimeoutError: Failure.GENERIC_TIMEOUT,
+    ConnectionRefusedError: Failure.CONNECTION_REFUSED,
+    ConnectionError: Failure.CONNECTION_RESET,  # reset, aborted, broken pipe
+    PermissionError: Failure.PERMISSION_DENIED,
+}
+
 _BY_ERRNO = {
-    errno.ECONNREFUSED: Failure.CONNECTION_REFUSED,
-    errno.ECONNRESET: Failure.CONNECTION_RESET,
-    errno.EPIPE: Failure.CONNECTION_RESET,
-    errno.ECONNABORTED: Failure.CONNECTION_RESET,
     errno.EHOSTUNREACH: Failure.HOST_UNREACHABLE,
+    errno.EHOSTDOWN: Failure.HOST_UNREACHABLE,
     errno.ENETUNREACH: Failure.NETWORK_UNREACHABLE,
+    errno.ENETDOWN: Failure.NETWORK_UNREACHABLE,
     errno.EADDRNOTAVAIL: Failure.ADDRESS_NOT_AVAILABLE,
-    errno.EACCES: Failure.PERMISSION_DENIED,
-    errno.EPERM: Failure.PERMISSION_DENIED,
-    errno.ETIMEDOUT: Failure.GENERIC_TIMEOUT,
+}
+
+# Windows' proactor loop speaks in system error codes (winerror.h), not in Winsock's.
+_BY_WINERROR = {
+    64: Failure.CONNECTION_RESET,  # ERROR_NETNAME_DELETED
+    121: Failure.GENERIC_TIMEOUT,  # ERROR_SEM_TIMEOUT
+    1225: Failure.CONNECTION_REFUSED,
+    1231: Failure.NETWORK_UNREACHABLE,
+    1232: Failure.HOST_UNREACHABLE,
+    1236: Failure.CONNECTION_RESET,  # ERROR_CONNECTION_ABORTED
 }
 
 # OpenSSL's X509_V_ERR_* numbers (x509_vfy.h), as ssl.SSLCertVerificationError.verify_code.
@@ -114,19 +127,15 @@ _BY_STUN_CODE = {
 
 def classify(exc: OSError) -> Failure:
     """Place what the operating system or TLS raised (`TimeoutError` is an `OSError`)."""
-    match exc:
-        case ssl.SSLCertVerificationError():
-            return _BY_VERIFY_CODE.get(exc.verify_code, Failure.TLS_UNTRUSTED)
-        case ssl.SSLEOFError() | ConnectionResetError():
-            return Failure.CONNECTION_RESET
-        case ssl.SSLError():
-            return Failure.TLS_FAILED
-        case socket.gaierror():
-            return _classify_dns(exc)
-        case TimeoutError():
-            return Failure.GENERIC_TIMEOUT
-        case _:
-            return _BY_ERRNO.get(exc.errno or 0, Failure.UNKNOWN_FAILURE)
+    if isinstance(exc, ssl.SSLError):
+        return _classify_tls(exc)
+    if isinstance(exc, socket.gaierror):
+        return _classify_dns(exc)
+    for kind, failure in _BY_CLASS.items():
+        if isinstance(exc, kind):
+            return failure
+    on_windows = _BY_WINERROR.get(getattr(exc, "winerror", None) or 0)
+    return on_windows or _BY_ERRNO.get(exc.errno or 0, Failure.UNKNOWN_FAILURE)
 
 
 def classify_stun(code: int) -> Failure:
@@ -134,9 +143,22 @@ def classify_stun(code: int) -> Failure:
     return _BY_STUN_CODE.get(code, Failure.STUN_ERROR)
 
 
+def _classify_tls(exc: ssl.SSLError) -> Failure:
+    match exc:
+        case ssl.SSLCertVerificationError():
+            # Raised for a host name by hand, it carries no code.
+            return _BY_VERIFY_CODE.get(getattr(exc, "verify_code", 0), Failure.TLS_UNTRUSTED)
+        case ssl.SSLEOFError():
+            return Failure.CONNECTION_RESET
+        case ssl.SSLZeroReturnError():
+            return Failure.CONNECTION_CLOSED
+        case _:
+            return Failure.TLS_FAILED
+
+
 def _classify_dns(exc: socket.gaierror) -> Failure:
     if exc.errno == socket.EAI_NONAME:
         return Failure.DNS_NXDOMAIN
-    if exc.errno == socket.EAI_AGAIN:
+    if exc.errno in (socket.EAI_AGAIN, socket.EAI_FAIL):
         return Failure.DNS_SERVER_FAILED
     return Failure.DNS_NO_ANSWER

@@ -6,7 +6,6 @@ so that the JSON, its schema and the reading back are one definition.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import uuid
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from polyai_diag.failures import Failure
+from polyai_diag.secret import Secret
 
 SCHEMA_VERSION = 1
 STEP_NAMES = ("token", "gateway", "signaling", "stun", "turn", "nat", "opus", "call", "audio")
@@ -39,36 +39,6 @@ class TargetError(InputError):
 # --- what a run is aimed at -------------------------------------------------------------------
 
 
-class Secret:
-    """A token or credential that shows itself to `reveal()` alone: not to print, repr or pickle."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        """Return the secret itself: to send it, never to show it."""
-        return self._value
-
-    @property
-    def fingerprint(self) -> str:
-        """First 8 hex digits of its SHA-256: enough to see whether two are the same."""
-        return hashlib.sha256(self._value.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-
-    def __repr__(self) -> str:
-        return "Secret(…)"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._value == self._value
-
-    def __hash__(self) -> int:
-        return hash(self._value)
-
-    def __reduce__(self) -> str:
-        raise TypeError("a Secret cannot be pickled")
-
-
 class IceUrl(NamedTuple):
     """A STUN or TURN URL taken apart (RFC 7064, RFC 7065)."""
 
@@ -87,7 +57,7 @@ class IceUrl(NamedTuple):
 _ICE_URL = re.compile(
     r"(?P<scheme>stuns?|turns?):(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:?@/\[\]]+)(?::(?P<port>\d{1,5}))?"
     r"(?:\?transport=(?P<transport>udp|tcp))?",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
 
 
@@ -96,6 +66,8 @@ def parse_ice_url(url: str) -> IceUrl:
 
     Raises TargetError when it is none.
     """
+    if "@" in url:
+        raise TargetError("an ICE server URL takes no login; give user name and credential apart")
     match = _ICE_URL.fullmatch(url.strip())
     if match is None:
         raise TargetError(
@@ -241,13 +213,17 @@ def _signaling_url(url: str) -> str:
         host, port = parts.hostname, parts.port
     except ValueError:
         raise TargetError(
-            f"{url!r}: the host or port cannot be read; accepted: {accepted}"
+            f"{_without_login(url)!r}: the host or port cannot be read; accepted: {accepted}"
         ) from None
-    if parts.scheme not in ("ws", "wss") or not host or port == 0:
-        raise TargetError(f"{url!r} is not a signaling URL; accepted: {accepted}")
     if parts.username is not None:
         raise TargetError("the URL holds a user name or password; leave it out, and give a token")
+    if parts.scheme not in ("ws", "wss") or not host or port == 0:
+        raise TargetError(f"{_without_login(url)!r} is not a signaling URL; accepted: {accepted}")
     return url
+
+
+def _without_login(url: str) -> str:
+    return url.rpartition("@")[2]
 
 
 def _mode(mode: str | None) -> str | None:

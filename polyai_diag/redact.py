@@ -8,31 +8,42 @@ from __future__ import annotations
 
 import base64
 import ipaddress
+import json
 import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+from polyai_diag.model import STEP_NAMES
 
-    from polyai_diag.model import Json, Secret
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from polyai_diag.model import Json
+    from polyai_diag.secret import Secret
 
 HIDDEN = "[redacted]"
 _SHORTEST = 4  # a shorter "secret" would blank out ordinary words
 
+_KEYS = (
+    r"(?:auth_?token|access_?token|token|credential|password|secret|ice-?pwd"
+    r"|(?:proxy-)?authorization)"
+)
 _SHAPES = tuple(
-    re.compile(shape, re.IGNORECASE)
+    re.compile(shape, re.IGNORECASE | re.DOTALL)
     for shape in (
         r"(a=ice-pwd:)[^\s\\\"]+",
         r"(a=crypto:)[^\r\n\\\"]+",
-        r"((?:proxy-)?authorization[\"']?\s*[:=]\s*[\"']?)[^\r\n\"']+",
-        r"(bearer\s+)[^\s\"',]+",
-        r"([?&](?:token|access_token|auth_token|key|password)=)[^&\s\"'#]+",
-        r"([\"'](?:authToken|token|credential|password|secret)[\"']\s*:\s*[\"'])[^\"']*",
-        r"(://[^/\s:@]*:)[^/\s@]+(?=@)",
-        r"()\beyJ[\w-]{4,}\.[\w-]+(?:\.[\w-]*)?",
+        # A JSON string, perhaps inside another one: it ends at the quote that it began with.
+        rf"([\"']{_KEYS}\\{{0,8}}[\"']\s*:\s*(\\{{0,8}}[\"']))(?:(?!\2)(?:\\.|[^\\]))*",
+        r"((?:proxy-)?authorization\s*[:=]\s*)[^\r\n\"']+",
+        r"(bearer\s+)[^\s\"',;]{8,}",  # a shorter word is more likely prose
+        rf"([?&#](?:{_KEYS}|key|jwt)=)[^&\s\"'#]+",
+        r"(://[^/\s:@]{0,256}:)[^/\s]{1,256}(?=@)",
+        r"(\b(?:stuns?|turns?):[^/\s:@]{0,256}:)[^/\s]{1,256}(?=@)",
+        r"((?<![\w-]))eyJ[\w-]{4,}\.[\w-]+(?:\.[\w-]*)?",
     )
 )
+_SECRET_KEY = re.compile(r"auth_?token|credential|password|(?:proxy-)?authorization", re.IGNORECASE)
 
 
 class Redactor:
@@ -53,79 +64,147 @@ class Redactor:
         for known in sorted(self._known, key=len, reverse=True):
             text = text.replace(known, HIDDEN)
         for shape in _SHAPES:
-            text = shape.sub(rf"\1{HIDDEN}", text)
+            text = shape.sub(rf"\g<1>{HIDDEN}", text)
         return text
 
     def data(self, value: Json) -> Json:
         """Return nested data without secrets, keys included."""
-        return _mapped(value, self.text)
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return {self.text(str(key)): self._value(str(key), v) for key, v in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.data(item) for item in value]
+        return value
+
+    def _value(self, key: str, value: Json) -> Json:
+        if isinstance(value, str) and _SECRET_KEY.fullmatch(key):
+            return HIDDEN
+        return self.data(value)
+
+
+def _forms(secret: str) -> set[str]:
+    """Return the secret as it may be met: trimmed, URL-encoded, base64, escaped in a string."""
+    raw = {secret, secret.strip()}
+    as_bytes = {s.encode("utf-8", "surrogatepass") for s in raw}
+    encoded = {quote(b, safe=safe) for b in as_bytes for safe in ("/", "")}
+    encoded |= {quote_plus(b) for b in as_bytes}
+    encoded |= {re.sub("%..", lambda m: m[0].lower(), text) for text in encoded}
+    based = {f(b).decode() for b in as_bytes for f in (base64.b64encode, base64.urlsafe_b64encode)}
+    escaped = {json.dumps(s, ensure_ascii=plain)[1:-1] for s in raw for plain in (True, False)}
+    escaped |= {repr(s)[1:-1] for s in raw} | {repr(b)[2:-1] for b in as_bytes}
+    return raw | encoded | based | {b.rstrip("=") for b in based} | escaped
+
+
+# --- addresses and host names -----------------------------------------------------------------
+
+_ADDRESS = re.compile(
+    r"(?<![\w.])(?:"
+    r"\[(?P<bracketed>[0-9a-fA-F:.]+)\]"
+    r"|(?P<v4>\d{1,3}(?:\.\d{1,3}){3})"
+    r"|(?<!:)(?P<v6>(?:[0-9a-fA-F]{0,4}:){2,7}(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]{0,4}))"
+    r")(?!\w|\.\d|:[0-9a-fA-F]{0,4}:)"  # a fingerprint is a longer row of such pairs
+)
+_LABELS = r"[A-Za-z0-9_](?:[\w-]*\.)*[\w-]+"
+_DOTTED = r"[A-Za-z0-9_](?:[\w-]*\.)+[A-Za-z][\w-]*"
+_HOST = re.compile(
+    rf"://(?:[^/\s@]*@)?(?P<in_url>{_LABELS})"
+    rf"|\b(?:stuns?|turns?):(?P<in_ice_url>{_LABELS})"
+    rf"|commonName=(?:\*\.)?(?P<in_certificate>{_DOTTED})"
+    rf"|(?<![\w.@/-])(?P<with_port>{_DOTTED})(?=:\d)"
+    rf"|\A(?P<alone>{_DOTTED})\.?\Z"
+)
+# A machine that is called so tells nothing, and these words mean something else in a record.
+_SCHEMES = ("http", "https", "ws", "wss", "stun", "stuns", "turn", "turns")
+_NO_NAMES = {*STEP_NAMES, *_SCHEMES, "localhost", "udp", "tcp", "tls", "dtls"}
 
 
 def anonymize(record: dict[str, Any]) -> dict[str, Any]:
     """Replace addresses and host names in a record, the same one always by the same alias.
 
-    Host names are those that the record itself names (target, endpoints, machine).
+    Host names are those that the record itself shows as such: in URLs, before a port, in a
+    certificate, as this machine's. What the rules compare (names, statuses, failures) stays.
     """
-    aliases: dict[str, str] = {}
-    names = sorted(_host_names(record), key=len, reverse=True)
+    hide = _Aliases(_host_names(record)).hide
 
-    def alias(kind: str, value: str) -> str:
-        if value not in aliases:
-            number = sum(1 for known in aliases.values() if known.startswith(kind)) + 1
-            aliases[value] = f"{kind}-{number}"
-        return aliases[value]
+    def hidden(fields: dict[str, Any], *names: str) -> dict[str, Any]:
+        return {**fields, **{name: _mapped(fields[name], hide) for name in names}}
 
-    def hide(text: str) -> str:
-        for name in names:
-            text = re.sub(
-                rf"(?<![\w.-]){re.escape(name)}(?![\w-])", lambda m: alias("host", m[0]), text
-            )
-        return _ADDRESS.sub(lambda m: alias("ip", m[0]) if _is_address(m[0]) else m[0], text)
-
-    hidden: dict[str, Any] = _mapped(record, hide)
-    return hidden
+    steps = [
+        {
+            **hidden(step, "reason", "data"),
+            "observations": [hidden(o, "endpoint", "notes") for o in step["observations"]],
+        }
+        for step in record["steps"]
+    ]
+    return {**hidden(record, "call", "target", "environment"), "steps": steps}
 
 
-_ADDRESS = re.compile(
-    r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){2,7})(?![\w:])"
-)
+class _Aliases:
+    """Gives each address and each of the names an alias, in the order they are met."""
 
+    def __init__(self, names: set[str]) -> None:
+        self._aliases: dict[str, str] = {}
+        longest_first = "|".join(re.escape(n) for n in sorted(names, key=len, reverse=True))
+        self._names = re.compile(
+            rf"(?<![\w-])(?<!\w\.)(?:{longest_first or '(?!)'})(?![\w-]|\.\w)", re.IGNORECASE
+        )
 
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
+    def hide(self, text: str) -> str:
+        named = self._names.sub(lambda m: self._alias("host", m[0].lower()), text)
+        return _ADDRESS.sub(self._address, named)
+
+    def _address(self, match: re.Match[str]) -> str:
+        text = match["bracketed"] or match[0]
+        try:
+            return self._alias("ip", str(ipaddress.ip_address(text)))
+        except ValueError:
+            return match[0]
+
+    def _alias(self, kind: str, value: str) -> str:
+        if value not in self._aliases:
+            number = sum(1 for known in self._aliases.values() if known.startswith(kind)) + 1
+            self._aliases[value] = f"{kind}-{number}"
+        return self._aliases[value]
 
 
 def _host_names(record: dict[str, Any]) -> set[str]:
-    endpoints = [o["endpoint"] for s in record["steps"] for o in s["observations"]]
-    endpoints += [record["target"].get("url", ""), *record["target"].get("ice_urls", [])]
-    found = {match[1] for text in endpoints for match in _HOST.finditer(text)}
-    found |= {record["environment"].get("hostname") or ""}
-    return {name for name in found if name and name != "localhost" and not _is_address(name)}
+    looked_up = (
+        observation["endpoint"]
+        for step in record["steps"]
+        for observation in step["observations"]
+        if observation["operation"] == "dns_lookup"
+    )
+    found = {record["environment"].get("hostname") or "", *looked_up}
+    for text in _texts([record[part] for part in ("steps", "target", "environment")]):
+        found |= {str(match[match.lastgroup or 0]) for match in _HOST.finditer(text)}
+    return {
+        name
+        for name in (name.lower().strip(".") for name in found)
+        if name and name not in _NO_NAMES and not _ADDRESS.fullmatch(name)
+    }
 
 
-_HOST = re.compile(
-    r"(?:^|://|\b(?:stuns?|turns?):|\s)([A-Za-z0-9](?:[\w-]*\.)+[A-Za-z][\w-]*)(?=[:/?\s]|$)"
-)
-
-
-def _forms(secret: str) -> set[str]:
-    """Return the secret as it may be met: trimmed, URL-encoded, base64 with or without padding."""
-    raw = {secret, secret.strip()}
-    encoded = {f(s) for s in raw for f in (quote, quote_plus, lambda s: quote(s, safe=""))}
-    as_bytes = {s.encode("utf-8", "surrogatepass") for s in raw}
-    based = {f(b).decode() for b in as_bytes for f in (base64.b64encode, base64.urlsafe_b64encode)}
-    return raw | encoded | based | {b.rstrip("=") for b in based}
+def _texts(value: Json) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from (*_texts(key), *_texts(item))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)
 
 
 def _mapped(value: Json, change: Callable[[str], str]) -> Json:
+    """Change the texts in nested data; keys only where they can hold an address or a name."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, dict):
-        return {_mapped(k, change): _mapped(v, change) for k, v in value.items()}
+        return {
+            change(key) if "." in key or ":" in key else key: _mapped(item, change)
+            for key, item in value.items()
+        }
     if isinstance(value, list | tuple):
         return [_mapped(item, change) for item in value]
     return value

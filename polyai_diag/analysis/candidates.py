@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+TYPES = ("host", "srflx", "prflx", "relay")
+_PORT = re.compile("[0-9]{1,5}")
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,9 @@ class CandidateFacts:
 def read_candidate(text: str) -> CandidateFacts | None:
     """Read a candidate line, with or without `a=` and `candidate:`; None when it is none."""
     fields = text.strip().removeprefix("a=").removeprefix("candidate:").split()
-    if len(fields) < 8 or fields[6] != "typ" or not fields[5].isdigit():
+    if len(fields) < 8 or fields[6] != "typ" or fields[7].lower() not in TYPES:
+        return None
+    if not _PORT.fullmatch(fields[5]) or int(fields[5]) > 65535:
         return None
     return CandidateFacts(fields[7].lower(), fields[2].lower(), fields[4], int(fields[5]))
 

@@ -146,16 +146,13 @@ def _opus_form(opus: Codec) -> list[Issue]:
 
 
 def _directions(offered: Section, answered: Section) -> list[Issue]:
-    we_send, we_receive = "send" in offered.direction, "recv" in offered.direction
-    if offered.direction == "inactive":
-        we_send = we_receive = False
-    they_send = answered.direction in ("sendrecv", "sendonly")
-    they_receive = answered.direction in ("sendrecv", "recvonly")
-    if we_send == they_receive and we_receive == they_send:
+    out = "send" in offered.direction and "recv" in answered.direction
+    back = "recv" in offered.direction and "send" in answered.direction
+    if out and back:
         return []
-    message = (
-        f"offered {offered.direction}, answered {answered.direction}: one way carries no audio"
-    )
+    silent = {(False, True): "to the gateway", (True, False): "from the gateway"}
+    way = silent.get((out, back), "either way")
+    message = f"offered {offered.direction}, answered {answered.direction}: no audio goes {way}"
     return [_issue("$.answer.audio.direction", message, "media-direction")]
 
 
@@ -183,24 +180,26 @@ def _split_sections(lines: list[str]) -> list[list[str]]:
 
 
 def _attributes(lines: list[str]) -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
+    found: dict[str, list[str]] = {}
     for line in lines:
         if line.startswith("a="):
             name, _, value = line[2:].partition(":")
-            found[name] = (*found.get(name, ()), value)
-    return found
+            found.setdefault(name, []).append(value)
+    return {name: tuple(values) for name, values in found.items()}
 
 
 def _section(lines: list[str], session: dict[str, tuple[str, ...]]) -> Section:
     fields = lines[0][2:].split()
-    if len(fields) < 4 or not fields[1].split("/")[0].isdigit():
+    port = _number(fields[1].split("/")[0], 65535) if len(fields) >= 4 else None
+    if port is None:
         raise ValueError(f"an m= line that cannot be read: {lines[0][:80]!r}")
     attributes = _attributes(lines[1:])
-    payload_types = tuple(int(f) for f in fields[3:] if f.isdigit())
+    numbers = (_number(text, 127) for text in fields[3:])  # a data channel's is a name
+    payload_types = tuple(number for number in numbers if number is not None)
     direction = next((d for level in (attributes, session) for d in DIRECTIONS if d in level), None)
     return Section(
         kind=fields[0],
-        port=int(fields[1].split("/")[0]),
+        port=port,
         payload_types=payload_types,
         codecs=_codecs(attributes, payload_types),
         direction=direction or "sendrecv",
@@ -214,19 +213,23 @@ def _codecs(attributes: dict[str, tuple[str, ...]], listed: tuple[int, ...]) -> 
     for number, encoding in _numbered(attributes.get("rtpmap", ())):
         name, _, rest = encoding.partition("/")
         rate, _, channels = rest.partition("/")
-        if number in listed and rate.isdigit():
+        clock_rate = _number(rate, 2**32)
+        if number in listed and clock_rate is not None:
             parameters = _parameters(formats.get(number, ""))
-            codecs.append(
-                Codec(
-                    number, name, int(rate), int(channels) if channels.isdigit() else 1, parameters
-                )
-            )
+            codecs.append(Codec(number, name, clock_rate, _number(channels, 255) or 1, parameters))
     return tuple(codecs)
 
 
 def _numbered(values: tuple[str, ...]) -> list[tuple[int, str]]:
     pairs = (value.partition(" ") for value in values)
-    return [(int(number), rest.strip()) for number, _, rest in pairs if number.isdigit()]
+    read = ((_number(number, 127), rest.strip()) for number, _, rest in pairs)
+    return [(number, rest) for number, rest in read if number is not None]
+
+
+def _number(text: str, most: int) -> int | None:
+    """Read a plain decimal number; None for anything else, `²` and a thousand nines included."""
+    plain = text.isascii() and text.isdigit() and len(text) <= 10
+    return int(text) if plain and int(text) <= most else None
 
 
 def _parameters(text: str) -> dict[str, str]:

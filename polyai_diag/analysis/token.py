@@ -57,16 +57,17 @@ def _form_fault(token: str) -> str | None:
 def _read_jwt(token: str, now: datetime) -> TokenFacts:
     try:
         claims = jwt.decode(token, options={"verify_signature": False})
-    except jwt.InvalidTokenError:
+    except (jwt.InvalidTokenError, RecursionError):
         segments = token.count(".") + 1
         detail = f"a JWT has three segments that can be read; this has {segments}"
         return TokenFacts("Studio JWT", len(token), Failure.TOKEN_MALFORMED, detail)
-    expires, begins = _date(claims, "exp"), _date(claims, "nbf") or _date(claims, "iat")
+    expires = _date(claims, "exp")
+    begins = max(filter(None, (_date(claims, "nbf"), _date(claims, "iat"))), default=None)
     leeway = timedelta(seconds=CLOCK_LEEWAY_S)
-    if expires is not None and expires + leeway < now:
+    if expires is not None and now - expires > leeway:
         detail = f"expired {_span(now - expires)} ago ({_shown(expires)})"
         return TokenFacts("Studio JWT", len(token), Failure.TOKEN_EXPIRED, detail, expires)
-    if begins is not None and begins - leeway > now:
+    if begins is not None and begins - now > leeway:
         detail = f"valid only in {_span(begins - now)} ({_shown(begins)})"
         return TokenFacts("Studio JWT", len(token), Failure.TOKEN_NOT_YET_VALID, detail, expires)
     return TokenFacts("Studio JWT", len(token), expires=expires)
@@ -83,7 +84,10 @@ def _date(claims: dict[str, Any], name: str) -> datetime | None:
 
 
 def _span(span: timedelta) -> str:
-    minutes = int(span.total_seconds()) // 60
+    seconds = int(span.total_seconds())
+    minutes = seconds // 60
+    if minutes < 2:
+        return f"{seconds} s"
     if minutes < 60:
         return f"{minutes} min"
     if minutes < 48 * 60:

@@ -198,8 +198,9 @@ def endpoint_host(endpoint: str) -> str:
         rest = rest.removeprefix(scheme)
     rest = rest.split("/", 1)[0].split("?", 1)[0]
     if rest.startswith("["):
-        return rest[1:].split("]", 1)[0]
-    return rest.rsplit(":", 1)[0] if rest.count(":") == 1 else rest
+        return rest[1:].split("]", 1)[0].lower()
+    host = rest.rsplit(":", 1)[0] if rest.count(":") == 1 else rest
+    return host.lower()
 
 
 def describe(observation: Observation) -> str:

@@ -10,7 +10,8 @@ from getpass import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from polyai_diag.model import MODES, REGIONS, IceServer, InputError, Secret, Target
+from polyai_diag.model import MODES, REGIONS, IceServer, InputError, Target
+from polyai_diag.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -122,13 +122,18 @@ def nominated_pair(pc: RTCPeerConnection) -> PairFacts | None:
     return _pair_facts(pair, nominated=True) if pair else None
 
 
+def _endpoint(candidate: aioice.Candidate) -> str:
+    host = f"[{candidate.host}]" if ":" in candidate.host else candidate.host
+    return f"{host}:{candidate.port}"
+
+
 def _pair_facts(pair: aioice.ice.CandidatePair, nominated: bool) -> PairFacts:
     local, remote = pair.local_candidate, pair.remote_candidate
     return PairFacts(
         local_type=local.type,
-        local_address=f"{local.host}:{local.port}",
+        local_address=_endpoint(local),
         remote_type=remote.type,
-        remote_address=f"{remote.host}:{remote.port}",
+        remote_address=_endpoint(remote),
         state=pair.state.name.lower(),
         nominated=nominated,
     )

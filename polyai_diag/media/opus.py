@@ -58,6 +58,8 @@ class Decoder:
 
     def decode(self, payload: bytes) -> NDArray[np.float32]:
         """Return the sound of one packet, shape (samples, 2), full scale ±1.0."""
+        if not payload:  # FFmpeg takes it for the end, and would decode nothing from then on
+            return np.zeros((0, 2), np.float32)
         try:
             frames = self._codec.decode(av.Packet(payload))
         except av.error.FFmpegError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from polyai_diag.media.aiortc_taps import RtpArrival
 
 MAX_PACKETS = 200_000  # over an hour at 20 ms
+PACKET_S = 0.12  # the most that one Opus packet holds (RFC 6716 §2.1.4)
 
 
 class PacketLog:
@@ -40,19 +42,17 @@ class PacketLog:
 def place(arrivals: Sequence[RtpArrival]) -> tuple[NDArray[np.float32], float]:
     """Decode packets and lay each where its RTP timestamp says; gaps stay silent.
 
+    Of several senders (SSRC) the one with most packets is heard. A timestamp that lies further
+    off than packets and time passed account for is forged or broken, and its packet left out.
     Returns the sound, shape (samples, 2), and when its sample 0 would have arrived had every
     packet been as fast as the fastest (`time.monotonic()` seconds).
     """
     if not arrivals:
         return np.zeros((0, 2), np.float32), 0.0
-    first = arrivals[0]
-    ordered = sorted(
-        {a.sequence_number: a for a in arrivals if a.ssrc == first.ssrc}.values(),
-        key=lambda a: _signed(a.timestamp - first.timestamp),
-    )
+    ordered = _plausible(arrivals)
     origin = ordered[0].timestamp
     length = _signed(ordered[-1].timestamp - origin) + 6 * FRAME_SAMPLES
-    sound = np.zeros((min(length, MAX_PACKETS * FRAME_SAMPLES), 2), np.float32)
+    sound = np.zeros((length, 2), np.float32)
     decoder = Decoder()
     for arrival in ordered:
         block = decoder.decode(arrival.payload)
@@ -61,6 +61,19 @@ def place(arrivals: Sequence[RtpArrival]) -> tuple[NDArray[np.float32], float]:
         room[:] = block[: len(room)]
     start_s = min(a.arrival_s - _signed(a.timestamp - origin) / SAMPLE_RATE_HZ for a in ordered)
     return sound, start_s
+
+
+def _plausible(arrivals: Sequence[RtpArrival]) -> list[RtpArrival]:
+    """Return one sender's packets in the order of their timestamps, each once."""
+    (ssrc, _), *_ = Counter(a.ssrc for a in arrivals).most_common(1)
+    packets = list({a.timestamp: a for a in reversed(arrivals) if a.ssrc == ssrc}.values())
+    reference = packets[0].timestamp
+    packets.sort(key=lambda a: _signed(a.timestamp - reference))
+    middle = packets[len(packets) // 2].timestamp
+    passed_s = max(a.arrival_s for a in packets) - min(a.arrival_s for a in packets)
+    most = (passed_s + len(packets) * PACKET_S) * SAMPLE_RATE_HZ
+    near = [a for a in packets if abs(_signed(a.timestamp - middle)) <= most]
+    return sorted(near, key=lambda a: _signed(a.timestamp - middle))
 
 
 def _signed(difference: int) -> int:

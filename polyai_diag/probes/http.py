@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from polyai_diag.failures import Failure
-from polyai_diag.model import IceServer, Secret, TargetError
+from polyai_diag.model import IceServer, TargetError
+from polyai_diag.secret import Secret
 
 if TYPE_CHECKING:
     import ssl

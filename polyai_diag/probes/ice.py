@@ -22,6 +22,7 @@ from polyai_diag.media import aiortc_taps as taps
 from polyai_diag.media.opus import silence_packet
 from polyai_diag.media.packets import PacketLog
 from polyai_diag.media.tracks import PacketTrack
+from polyai_diag.probes.stun_transport import shown
 from polyai_diag.probes.waiting import happens_within
 
 if TYPE_CHECKING:
@@ -112,7 +113,9 @@ class Call:
             pairs = taps.candidate_pairs(self.pc)
             seen.note(
                 pairs=[pair._asdict() for pair in pairs],
-                remote_candidates=[f"{c.type} {c.ip}:{c.port}" for c in ice.getRemoteCandidates()],
+                remote_candidates=[
+                    f"{c.type} {shown((c.ip, c.port))}" for c in ice.getRemoteCandidates()
+                ],
             )
             if ice.state != "completed":
                 detail = ice.state if decided else f"no pair in {ICE_TIMEOUT_S:.0f} s"

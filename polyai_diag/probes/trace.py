@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 
 from polyai_diag.failures import Failure, classify
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 MAX_OBSERVATIONS = 500
 MAX_TEXT = 500
+MAX_ITEMS = 500
 
 Known = Mapping[type[Exception], Callable[[Any], Failure]]
 """Exceptions of a wrapped library, by their base class, and how each is classified."""
@@ -109,7 +111,7 @@ class Trace:
 
     def progress(self, text: str, fraction: float | None = None) -> None:
         """Say what goes on now, in words."""
-        self._emit(Progress(self.step, self._redactor.text(text), fraction))
+        self._emit(Progress(self.step, self._shown(text), fraction))
 
     def fail(self, reason: str) -> None:
         """Let the step fail: the network's answer was no. The first reason is kept."""
@@ -134,11 +136,11 @@ class Trace:
             return
         observation = Observation(
             operation=operation,
-            endpoint=self._redactor.text(endpoint[:MAX_TEXT]),
+            endpoint=self._shown(endpoint),
             started_ms=self._since_run(started_s),
             duration_ms=round((time.monotonic() - started_s) * 1000, 3),
             failure=failure,
-            notes=self._redactor.data(_bounded(dict(notes))),
+            notes=_bounded(self._redactor.data(dict(notes))),
         )
         self.observations.append(observation)
         self._emit(Observed(self.step, observation))
@@ -150,12 +152,16 @@ class Trace:
         return StepResult(
             name=self.step,
             status=self._status,
-            reason=self._redactor.text(self._reason),
+            reason=self._shown(self._reason),
             started_ms=self._since_run(self._started_s),
             duration_ms=round((time.monotonic() - self._started_s) * 1000, 3),
-            data=self._redactor.data(_bounded(self.data)),
+            data=_bounded(self._redactor.data(self.data)),
             observations=tuple(self.observations),
         )
+
+    def _shown(self, text: str) -> str:
+        """Return the text fit to be shown: redacted first, or the cut might halve a secret."""
+        return _cut(self._redactor.text(text))
 
     def _since_run(self, moment_s: float) -> float:
         return round((moment_s - self._run_started_s) * 1000, 3)
@@ -166,11 +172,15 @@ class Trace:
 
 
 def _bounded(value: Json) -> Json:
-    """Cut long texts: what the network sends must not fill the report."""
+    """Cut long texts and long lists: what the network sends must not fill the report."""
     if isinstance(value, str):
-        return value if len(value) <= MAX_TEXT else f"{value[:MAX_TEXT]}…"
+        return _cut(value)
     if isinstance(value, dict):
-        return {str(key)[:MAX_TEXT]: _bounded(item) for key, item in value.items()}
+        return {_cut(key): _bounded(item) for key, item in islice(value.items(), MAX_ITEMS)}
     if isinstance(value, list | tuple):
-        return [_bounded(item) for item in value]
+        return [_bounded(item) for item in value[:MAX_ITEMS]]
     return value
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…"

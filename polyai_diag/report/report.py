@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from polyai_diag import causes
-from polyai_diag.model import SCHEMA_VERSION, Finding, InputError, Record, StepResult, Verdict
+from polyai_diag.model import (
+    SCHEMA_VERSION,
+    STEP_NAMES,
+    Finding,
+    InputError,
+    Record,
+    StepResult,
+    Verdict,
+)
 from polyai_diag.redact import anonymize
 
 if TYPE_CHECKING:
@@ -82,13 +91,14 @@ class Report:
         """Read a saved report and judge it anew. Raises ReportError."""
         try:
             record = msgspec.json.decode(text, type=Record)
-        except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as exc:
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as exc:
             raise ReportError(f"this is no report of polyai-diag: {exc}") from None
         if record.schema_version > SCHEMA_VERSION:
             raise ReportError(
                 f"the report's schema_version is {record.schema_version}, "
                 f"this version reads up to {SCHEMA_VERSION}: install a newer polyai-diag"
             )
+        _check(record)
         return cls(record)
 
     def to_frame(self) -> pd.DataFrame:
@@ -163,7 +173,26 @@ _KEYS = (
 )
 
 
+def _check(record: Record) -> None:
+    """Hold what judging relies on and the types do not say. Raises ReportError."""
+    names = tuple(step.name for step in record.steps)
+    if names not in (STEP_NAMES, (*STEP_NAMES, "browser")):
+        raise ReportError(f"$.steps: not the nine steps, in order ({', '.join(STEP_NAMES)})")
+    try:
+        started = datetime.fromisoformat(record.started)
+    except ValueError:
+        raise ReportError("$.started: not a date and time as RFC 3339 has it") from None
+    if started.tzinfo is None:
+        raise ReportError("$.started: no time zone; UTC is written as Z")
+
+
 def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of a report (2020-12), from the types that write it."""
+    """Return the JSON Schema of a report (2020-12), from the types that write it.
+
+    Every key is required, since every key is written; others may be added.
+    """
     schema = msgspec.json.schema(Document)
+    for definition in schema["$defs"].values():
+        if "properties" in definition:
+            definition["required"] = list(definition["properties"])
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

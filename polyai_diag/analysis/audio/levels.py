@@ -39,25 +39,30 @@ class AudioFacts:
 
 
 def audio_facts(sound: NDArray[np.float32], sample_rate_hz: int = SAMPLE_RATE_HZ) -> AudioFacts:
-    """Measure a sound of shape (samples, channels), full scale ±1.0."""
-    mono = sound.mean(axis=1) if sound.size else np.zeros(0, np.float32)
-    windows = _windows(mono, sample_rate_hz)
+    """Measure a sound of shape (samples, channels), full scale ±1.0.
+
+    Levels are over all channels: a mono sum would lose what stands in opposite phase.
+    """
+    sound = np.nan_to_num(sound, posinf=1.0, neginf=-1.0)  # a float recording may hold anything
+    windows = _windows(sound, sample_rate_hz)
     active = windows[windows > 10 ** (ACTIVE_DBFS / 10)]
     return AudioFacts(
         seconds=len(sound) / sample_rate_hz,
-        level_dbfs=level_dbfs(mono),
+        level_dbfs=level_dbfs(sound),
         active_level_dbfs=_decibels(float(active.mean())) if active.size else None,
         active_share=active.size / windows.size if windows.size else 0.0,
         peak_dbfs=_decibels(float(np.abs(sound).max()) ** 2) if sound.size else FLOOR_DBFS,
         clipped_runs=clipped_runs(sound),
-        bandwidth_hz=_bandwidth_hz(mono, sample_rate_hz) if active.size else None,
+        bandwidth_hz=_bandwidth_hz(sound, sample_rate_hz) if active.size else None,
         channels_dbfs=tuple(level_dbfs(sound[:, c]) for c in range(sound.shape[1])),
     )
 
 
-def level_dbfs(mono: NDArray[np.float32]) -> float:
+def level_dbfs(sound: NDArray[np.float32]) -> float:
     """Return the RMS level; -120 for nothing at all."""
-    return _decibels(float(np.mean(np.square(mono, dtype=np.float64)))) if mono.size else FLOOR_DBFS
+    if not sound.size:
+        return FLOOR_DBFS
+    return _decibels(float(np.mean(np.square(sound, dtype=np.float64))))
 
 
 def clipped_runs(sound: NDArray[np.float32]) -> int:
@@ -70,21 +75,24 @@ def clipped_runs(sound: NDArray[np.float32]) -> int:
     return runs
 
 
-def _windows(mono: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.float64]:
+def _windows(sound: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.float64]:
     """Return the mean square of each 20 ms."""
     size = max(1, WINDOW * sample_rate_hz // SAMPLE_RATE_HZ)
-    whole = mono[: len(mono) // size * size].astype(np.float64)
-    squares: NDArray[np.float64] = np.square(whole.reshape(-1, size)).mean(axis=1)
+    power = np.square(sound, dtype=np.float64).mean(axis=1) if sound.size else np.zeros(0)
+    whole = power[: len(power) // size * size].reshape(-1, size)
+    squares: NDArray[np.float64] = whole.mean(axis=1)
     return squares
 
 
-def _bandwidth_hz(mono: NDArray[np.float32], sample_rate_hz: int) -> float | None:
+def _bandwidth_hz(sound: NDArray[np.float32], sample_rate_hz: int) -> float | None:
     """Return where 99.9 % of the power ends; speech falls off steeply, a band limit abruptly."""
-    if len(mono) < 4096:
+    if len(sound) < 4096:
         return None
-    frequency_hz, power = welch(mono, sample_rate_hz, nperseg=4096)
-    share = np.cumsum(power) / max(float(power.sum()), 1e-30)
-    return float(frequency_hz[int(np.searchsorted(share, 0.999))])
+    frequency_hz, power = welch(sound, sample_rate_hz, nperseg=4096, axis=0)
+    share = np.cumsum(power.sum(axis=1))
+    if share[-1] <= 1e-12:  # nothing but a constant
+        return None
+    return float(frequency_hz[int(np.searchsorted(share, 0.999 * share[-1]))])
 
 
 def _decibels(mean_square: float) -> float:
