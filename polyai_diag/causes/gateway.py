@@ -73,6 +73,7 @@ def gateway_unreachable(facts: Facts) -> Iterator[Evidence | Seen]:
     reference="RFC 5280 §6, RFC 9525",
     breaks=("gateway", "call"),
     explains=("ice-servers-unavailable",),
+    per_host=True,
 )
 def tls_certificate_invalid(facts: Facts) -> Iterator[Evidence | Seen]:
     """Expired, not yet valid, of another host, or of an unknown authority: which."""

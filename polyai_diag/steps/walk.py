@@ -78,7 +78,7 @@ class Walk:
         open_things = [thing.close() for thing in (signaling, call) if thing is not None]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                await asyncio.gather(*open_things)
+                await asyncio.gather(*open_things, return_exceptions=True)
 
 
 Check = Callable[[Walk, Trace], Awaitable[None]]

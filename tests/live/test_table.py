@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from polyai_diag import Report, diagnose
-from polyai_diag.model import STEP_NAMES, Severity, Status, Verdict
+from polyai_diag.model import NOT_ASKED, STEP_NAMES, Severity, Status, Verdict
 from polyai_diag.sandbox import FAULTS, Sandbox
 from tests.aio import in_loop_for
 from tests.live.cases import SINGLES, Case
@@ -68,3 +69,27 @@ def _told(report: Report) -> str:
 
 def test_every_fault_of_the_sandbox_is_in_the_table() -> None:
     assert {case.name for case in SINGLES} == set(FAULTS)
+
+
+@pytest.mark.timeout(90)
+@in_loop_for(60)
+async def test_two_runs_at_once_do_not_meet() -> None:
+    async with Sandbox() as healthy, Sandbox(["silent-audio"]) as silent:
+        one, other = await asyncio.gather(diagnose(healthy.target()), diagnose(silent.target()))
+        again = await asyncio.gather(
+            *(diagnose(healthy.target(), steps=["call"]) for _ in range(3))
+        )
+    assert (one.verdict, one.root_causes) == ("healthy", ())
+    assert (other.verdict, other.root_causes) == ("failed", ("silent-audio",))
+    assert [report.verdict for report in again] == ["healthy"] * 3
+    assert len({report.record.call.session_id for report in again}) == 3
+
+
+@in_loop_for(20)
+async def test_no_call_places_none() -> None:
+    async with Sandbox() as sandbox:
+        report = await diagnose(sandbox.target(), place_call=False)
+    assert report.verdict == "healthy"
+    skipped = {step.name for step in report.steps if step.reason == NOT_ASKED}
+    assert skipped == {"signaling", "opus", "call", "audio"}
+    assert report.record.call.session_id is None
