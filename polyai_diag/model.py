@@ -28,7 +28,11 @@ Json = Any
 """A value that JSON can hold: str, int, float, bool, None, list or dict of such."""
 
 
-class TargetError(ValueError):
+class InputError(ValueError):
+    """What the user gave cannot be used; the text is one line and says what is accepted."""
+
+
+class TargetError(InputError):
     """The target cannot be used as given; the text is one line and says what is accepted."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from polyai_diag.model import STEP_NAMES
+from polyai_diag.model import STEP_NAMES, InputError
 from polyai_diag.steps.audio import audio
 from polyai_diag.steps.call import call
 from polyai_diag.steps.gateway import gateway
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from polyai_diag.steps.walk import Check, Walk
 
 
-class PlanError(ValueError):
+class PlanError(InputError):
     """No such step or complaint; the text is one line and says what is accepted."""
 
 

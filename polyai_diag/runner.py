@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import traceback
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -46,7 +47,7 @@ class Runner:
     """One run of one target. `run()` once; `cancel()` from the same loop at any time.
 
     `audio_folder` is where `sent.wav` and `received.wav` are written, if they are wanted.
-    Raises PlanError for a step that is none.
+    Raises PlanError for a step that is none, TargetError for a `ca_file` that cannot be read.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class Runner:
         audio_folder: Path | None = None,
     ) -> None:
         self._target = target
-        self._audio_folder = audio_folder
+        self._walk = Walk(target, on_event, audio_folder=audio_folder)
         self._plan = chosen(steps, place_call=place_call)
         self._deadline_s = deadline_s + target.hold_s
         self._on_event = on_event or (lambda _: None)
@@ -68,7 +69,6 @@ class Runner:
         self._traces: dict[str, Trace] = {}
         self._done = {step.name: asyncio.Event() for step in self._plan}
         self._stopped = ""
-        self._walk: Walk | None = None
         self._started = datetime.now(UTC)
 
     def cancel(self, reason: str = "cancelled") -> None:
@@ -76,13 +76,13 @@ class Runner:
         self._stopped = self._stopped or reason
 
     async def run(self) -> Record:
-        """Run the steps and return what they saw. Raises TargetError for a bad ca_file.
+        """Run the steps and return what they saw.
 
         When the awaiting task is cancelled, everything is closed before CancelledError goes on.
         """
         self._started = datetime.now(UTC)
-        self._walk = walk = Walk(self._target, self._on_event, audio_folder=self._audio_folder)
-        walk.context  # noqa: B018 - a bad ca_file is the user's error, and shows before any step
+        walk = self._walk
+        walk.started_s = time.monotonic()
         tasks = [
             asyncio.create_task(self._run_step(step, walk), name=f"step {step.name}")
             for step in self._plan
@@ -99,7 +99,7 @@ class Runner:
 
     def record(self) -> Record:
         """Return what has been seen so far."""
-        walk = self._walk or Walk(self._target)
+        walk = self._walk
         ended_ms = (datetime.now(UTC) - self._started).total_seconds() * 1000
         session_id = self._result("signaling").data.get("session_id")
         return Record(

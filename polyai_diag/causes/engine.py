@@ -12,9 +12,10 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Any, NamedTuple
 
+import msgspec
+
 from polyai_diag.failures import Failure
 from polyai_diag.model import (
-    NOT_ASKED,
     Evidence,
     Finding,
     Guide,
@@ -112,12 +113,8 @@ class Facts:
         return (s for s in seen if s.observation.failure is None)
 
     def broken(self, *steps: str) -> bool:
-        """Whether one of these steps failed, or could not be reached because of what failed."""
-        return any(
-            step.status is not Status.PASSED
-            and not (step.status is Status.SKIPPED and step.reason == NOT_ASKED)
-            for step in map(self.record.step, steps)
-        )
+        """Whether one of these steps failed. One that was not reached proves nothing."""
+        return any(self.record.step(name).status is Status.FAILED for name in steps)
 
 
 Rule = Callable[[Facts], Iterator[Evidence | Seen]]
@@ -174,7 +171,7 @@ def judge(record: Record) -> tuple[Finding, ...]:
     evidence = {c.id: list(_evidence(c, facts)) for c in CAUSES.values()}
     present = {cause_id: found for cause_id, found in evidence.items() if found}
     findings = [_finding(CAUSES[cause_id], facts, present) for cause_id in present]
-    findings += _unexplained(facts, present)
+    findings = [*_as_grave_as_explained(findings), *_unexplained(facts, present)]
     return tuple(sorted(findings, key=_rank))
 
 
@@ -235,6 +232,16 @@ def _finding(row: Cause, facts: Facts, present: dict[str, list[Evidence]]) -> Fi
         guide=row.guide,
         explained_by=tuple(_explaining(row, facts, present)),
     )
+
+
+def _as_grave_as_explained(findings: list[Finding]) -> Iterator[Finding]:
+    """Raise what explains a critical finding to critical: the root is no milder than its effect."""
+    grave = {
+        cause_id for f in findings if f.severity is Severity.CRITICAL for cause_id in f.explained_by
+    }
+    for finding in findings:
+        raised = finding.id in grave
+        yield msgspec.structs.replace(finding, severity=Severity.CRITICAL) if raised else finding
 
 
 def _explaining(row: Cause, facts: Facts, present: dict[str, list[Evidence]]) -> Iterator[str]:

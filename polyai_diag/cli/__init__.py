@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from polyai_diag import __version__
 from polyai_diag.cli import options
-from polyai_diag.cli.options import UsageError
-from polyai_diag.model import TargetError
+from polyai_diag.model import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,14 +46,14 @@ class _Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return the exit code."""
-    args = _parser().parse_args(argv)
+    parser = _parser()
+    args, rest = parser.parse_known_args(argv)
+    if rest and args.command != "lab":
+        parser.error(f"unknown: {' '.join(rest)}")
+    args.rest = rest
     try:
         return _dispatch(args)
-    except (UsageError, TargetError) as exc:
-        print(f"polyai-diag: {exc}", file=sys.stderr)
-    except ValueError as exc:
-        if not _names_bad_input(exc):
-            raise
+    except InputError as exc:
         print(f"polyai-diag: {exc}", file=sys.stderr)
     except KeyboardInterrupt:
         return 130
@@ -65,17 +64,10 @@ def _dispatch(args: argparse.Namespace) -> int:
     from polyai_diag.cli import commands  # noqa: PLC0415 - --help needs none of it
 
     if "config" in args:
-        skipped = {"command", "config", "verbose"}
+        skipped = {"command", "config", "rest", "verbose"}
         options.merge_config(args, set(vars(args)) - skipped)
     code: int = getattr(commands, args.command)(args)
     return code
-
-
-def _names_bad_input(exc: ValueError) -> bool:
-    from polyai_diag.plan import PlanError  # noqa: PLC0415
-    from polyai_diag.sandbox import FaultError  # noqa: PLC0415
-
-    return isinstance(exc, PlanError | FaultError)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -116,8 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     causes = add("causes", "list the root causes that can be named")
     causes.add_argument("--json", action="store_true", help="as JSON")
 
-    lab = add("lab", "open JupyterLab on the notebooks")
-    lab.add_argument("rest", nargs=argparse.REMAINDER, help="passed on to JupyterLab")
+    add("lab", "open JupyterLab on the notebooks", "other options are passed on to JupyterLab")
 
     analyze = add("analyze", "judge a pasted frame, SDP, saved report or recording")
     analyze.add_argument("files", metavar="FILE|-", nargs="+", help="- reads standard input")

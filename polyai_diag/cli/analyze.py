@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
+from polyai_diag.cli.exits import CRITICAL, HEALTHY, WARNINGS, exit_code
 from polyai_diag.cli.options import UsageError
 from polyai_diag.model import Issue, Severity
-
-if TYPE_CHECKING:
-    from polyai_diag.report import Report
 
 MAX_BYTES = 50 * 1024 * 1024
 _SOUNDS = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".webm")
@@ -60,12 +57,11 @@ def _json(text: str) -> object:
 
 
 def _report(name: str, text: str, *, as_json: bool) -> int:
-    from polyai_diag.cli.commands import exit_code  # noqa: PLC0415
     from polyai_diag.cli.console import new_console, print_report  # noqa: PLC0415
     from polyai_diag.report import Report, ReportError  # noqa: PLC0415
 
     try:
-        report: Report = Report.from_json(text)
+        report = Report.from_json(text)
     except ReportError as exc:
         raise UsageError(f"{name}: {exc}") from None
     if as_json:
@@ -85,18 +81,14 @@ def _issues(name: str, kind: str, issues: list[Issue], *, as_json: bool) -> int:
             print(f"  {issue.severity.value:<8} {issue.path}: {issue.message}{cause}")
     severities = {issue.severity for issue in issues}
     if Severity.CRITICAL in severities:
-        return 1
-    return 3 if Severity.WARNING in severities else 0
+        return CRITICAL
+    return WARNINGS if Severity.WARNING in severities else HEALTHY
 
 
 def _recording(name: str) -> int:
     from polyai_diag.api import analyze_recording  # noqa: PLC0415
-    from polyai_diag.media.recording import RecordingError  # noqa: PLC0415
 
-    try:
-        facts = analyze_recording(name)
-    except RecordingError as exc:
-        raise UsageError(str(exc)) from None
+    facts = analyze_recording(name)
     print(f"{name}: {facts.seconds:.1f} s of sound")
     active = (
         f"{facts.active_level_dbfs:.1f} dBFS" if facts.active_level_dbfs is not None else "none"
@@ -106,4 +98,4 @@ def _recording(name: str) -> int:
     if facts.bandwidth_hz is not None:
         print(f"  bandwidth       {facts.bandwidth_hz:.0f} Hz holds 99.9 % of the power")
     print("  Measured without a reference: delay, loss and echo cannot be told from it.")
-    return 0
+    return HEALTHY

@@ -7,13 +7,14 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from polyai_diag.cli.exits import CRITICAL, HEALTHY, USAGE, WARNINGS, exit_code, worst
 from polyai_diag.cli.options import UsageError, seconds
-from polyai_diag.model import Status, Verdict
 
 if TYPE_CHECKING:
     import argparse
@@ -24,9 +25,7 @@ if TYPE_CHECKING:
     from polyai_diag.report import Report
     from polyai_diag.runner import Runner
 
-HEALTHY, CRITICAL, USAGE, WARNINGS, INCOMPLETE = 0, 1, 2, 3, 4
 _SIGNAL_EXIT = {signal.SIGINT: 130, signal.SIGTERM: 143}
-MAX_PASTED_BYTES = 50 * 1024 * 1024
 
 
 def run(args: argparse.Namespace) -> int:
@@ -100,14 +99,16 @@ def lab(args: argparse.Namespace) -> int:
         raise UsageError("JupyterLab is not installed: pip install 'polyai-diag[lab]'")
     folder = _notebook_folder()
     command = [sys.executable, "-m", "jupyterlab", "--notebook-dir", str(folder), *args.rest]
-    os.execv(sys.executable, command)  # noqa: S606 - our own interpreter, our own words
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")  # a container's usual user; JupyterLab would refuse
+    return subprocess.call(command)  # noqa: S603 - our own interpreter, our own words
 
 
 def analyze(args: argparse.Namespace) -> int:
     """Judge what a customer sent: a frame, a session description, a report of ours, a recording."""
     from polyai_diag.cli.analyze import analyze_one  # noqa: PLC0415
 
-    return max(analyze_one(name, as_json=args.json) for name in args.files)
+    return worst(analyze_one(name, as_json=args.json) for name in args.files)
 
 
 def _checked(code: int, faults: Sequence[str], named: Sequence[str]) -> int:
@@ -177,20 +178,12 @@ def _run_and_show(
     if named is not None:
         named += report.root_causes
     screen = Screen(stream, verbose=False)
-    print_report(screen.console, report)
+    # Without a terminal each step has been printed when it ended.
+    print_report(screen.console, report, steps=screen.console.is_terminal)
     written = _write(args, report, screen)
     if not written:
         return USAGE
     return _SIGNAL_EXIT[signal.Signals(signals[0])] if signals else exit_code(report)
-
-
-def exit_code(report: Report) -> int:
-    """Return the first that holds: 1 critical, 4 incomplete, 3 warnings, 0 healthy."""
-    if report.verdict is Verdict.FAILED:
-        return CRITICAL
-    if any(step.status in (Status.ERROR, Status.CANCELLED) for step in report.steps):
-        return INCOMPLETE
-    return WARNINGS if report.verdict is Verdict.DEGRADED else HEALTHY
 
 
 @contextlib.contextmanager

@@ -107,8 +107,8 @@ class Screen:
         return table
 
 
-def print_report(console: Console, report: Report) -> None:
-    """Print the verdict, whose network it is, each finding with proof and remedy."""
+def print_report(console: Console, report: Report, *, steps: bool = True) -> None:
+    """Print the verdict, whose network it is, the steps, each finding with proof and remedy."""
     words, colour = _VERDICTS[report.verdict]
     call, record = report.record.call, report.record
     console.print()
@@ -119,7 +119,8 @@ def print_report(console: Console, report: Report) -> None:
     hostname = record.environment.get("hostname")
     console.print(f"Measured from {hostname} ({addresses}).", markup=False)
     console.print(f"Not measured: {', '.join(record.environment['not_measured'])}.", markup=False)
-    console.print(Group(*(_line(step) for step in report.steps)))
+    if steps:
+        console.print(Group(*(_line(step) for step in report.steps)))
     for finding in report.findings:
         if not finding.explained_by:
             _print_finding(console, finding, report.findings)

@@ -10,7 +10,7 @@ from getpass import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from polyai_diag.model import MODES, REGIONS, IceServer, Target, TargetError
+from polyai_diag.model import MODES, REGIONS, IceServer, InputError, Target
 from polyai_diag.secret import Secret
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MAX_TOKEN_BYTES = 64 * 1024
 
 
-class UsageError(ValueError):
+class UsageError(InputError):
     """The command cannot be carried out as given; the text is one line."""
 
 
@@ -121,7 +121,7 @@ def merge_config(args: argparse.Namespace, accepted: set[str]) -> None:
 
 
 def target_from(args: argparse.Namespace) -> Target:
-    """Make the target. Raises UsageError or TargetError."""
+    """Make the target. Raises InputError."""
     if args.region == "all":
         raise UsageError(f"--region all is not here yet; give one of {', '.join(REGIONS)}")
     if args.region is not None and args.region not in REGIONS:
@@ -230,16 +230,3 @@ def _config_servers(file: str, value: Any) -> list[dict[str, str]]:
         if not isinstance(entry, dict) or "url" not in entry or set(entry) - keys:
             raise UsageError(f"{file}: ice-server: accepted are {', '.join(sorted(keys))}")
     return [{k.replace("-", "_"): str(v) for k, v in entry.items()} for entry in servers]
-
-
-__all__ = [
-    "TargetError",
-    "UsageError",
-    "add_output_options",
-    "add_run_options",
-    "add_target_options",
-    "merge_config",
-    "read_token",
-    "seconds",
-    "target_from",
-]

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import av
 import numpy as np
 
+from polyai_diag.model import InputError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -17,7 +19,7 @@ MAX_SECONDS = 900
 WAV_RATE_HZ = 48_000
 
 
-class RecordingError(ValueError):
+class RecordingError(InputError):
     """The file is no sound that can be read; the text is one line."""
 
 

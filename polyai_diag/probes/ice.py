@@ -168,6 +168,21 @@ class Call:
         stats = await self.pc.getSenders()[0].getStats()
         return sum(s.packetsSent for s in stats.values() if s.type == "outbound-rtp")
 
+    async def reported(self) -> dict[str, float | int | None] | None:
+        """Return what the gateway's RTCP receiver reports say of our packets; None without any.
+
+        A report block for our stream exists only where packets of it arrived (RFC 3550 §6.4.2).
+        """
+        stats = await self.pc.getSenders()[0].getStats()
+        for report in stats.values():
+            if report.type == "remote-inbound-rtp":
+                rtt_s = report.roundTripTime
+                return {
+                    "packets_lost": report.packetsLost,
+                    "rtt_ms": None if rtt_s is None else round(rtt_s * 1000, 2),
+                }
+        return None
+
     async def close(self) -> None:
         """Hang up; relayed addresses are given back."""
         for task in list(self._adding):

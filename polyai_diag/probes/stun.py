@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING
 
 from polyai_diag import stun_message
 from polyai_diag.failures import Failure
-from polyai_diag.probes import net
 from polyai_diag.probes.stun_transport import (
     KNOWN,
-    Address,
     StunRefused,
     StunTransport,
     mapped_address,
@@ -25,6 +23,7 @@ from polyai_diag.stun_message import Method, StunMalformed
 
 if TYPE_CHECKING:
     from polyai_diag.model import IceUrl
+    from polyai_diag.probes.net import Address
     from polyai_diag.probes.trace import Trace
 
 ASKED_AT_S = (0.0, 0.05, 0.15, 0.3, 0.5, 0.75, 1.0, 1.3, 1.6, 2.0, 2.4, 2.8)
@@ -40,7 +39,7 @@ class Bindings:
     url: str
     sent: int = 0
     round_trips_ms: list[float] = field(default_factory=list)
-    mapped: Address | None = None
+    mapped: tuple[str, int] | None = None
     refused: StunRefused | None = None
     failure: Failure | None = None
 
@@ -50,17 +49,12 @@ class Bindings:
         return len(self.round_trips_ms)
 
 
-async def ask_bindings(url: IceUrl, trace: Trace) -> Bindings:
+async def ask_bindings(url: IceUrl, address: Address, trace: Trace) -> Bindings:
     """Send Binding requests spaced over 2.8 s, each with an id of its own; stop when it answers."""
     result = Bindings(url.url)
-    addresses = await net.resolve(url.host, url.port, trace)
-    if not addresses:
-        result.failure = Failure.DNS_NO_ANSWER
-        return result
-    server = (addresses[0].host, addresses[0].port)
-    with trace.observe("stun_binding", url.url, known=KNOWN, server=shown(server)) as seen:
+    with trace.observe("stun_binding", url.url, known=KNOWN, server=str(address)) as seen:
         try:
-            async with open_udp(server) as transport:
+            async with open_udp((address.host, address.port)) as transport:
                 await _Row(transport, result).run()
         finally:
             seen.note(sent=result.sent, answered=result.answered)

@@ -1,8 +1,25 @@
-"""The report as one HTML page."""
+"""The report as HTML: a page of its own, a notebook output, or a part of either.
+
+Everything shown came from a network and may be hostile: templates escape all they are given,
+and each text is one bounded line, except where a filter says otherwise.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import base64
+import hashlib
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import PackageLoader, StrictUndefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup
+
+from polyai_diag.report.plots import spectrum_svg
+from polyai_diag.report.story import Story, flat
+from polyai_diag.report.text import milliseconds, plain
+from polyai_diag.report.way import mark_of
 
 if TYPE_CHECKING:
     from polyai_diag.report.report import Report
@@ -10,9 +27,63 @@ if TYPE_CHECKING:
 
 def render_html(report: Report) -> str:
     """Return one HTML page that asks nothing of the network."""
-    raise NotImplementedError(report)
+    script = _source("copy.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest())
+    page = _environment().get_template("page.html")
+    return page.render(
+        _context(report),
+        scripted=True,
+        script=script,
+        digest=digest.decode(),
+        page_css=_source("page.css"),
+    )
 
 
 def render_fragment(report: Report) -> str:
-    """Return the report as HTML to stand inside a notebook's output."""
-    raise NotImplementedError(report)
+    """Return the report as HTML to stand inside a notebook's output: no script, scoped styles."""
+    return _environment().get_template("fragment.html").render(_context(report), scripted=False)
+
+
+def render_part(name: str, *given: Any) -> Markup:
+    """Return one part of the notebook's panel: a macro of `panel.html`, given what it takes."""
+    part = getattr(_environment().get_template("panel.html").module, name)
+    return Markup('<div class="polyai-diag">{}</div>').format(part(*given))
+
+
+def panel_styles() -> Markup:
+    """Return the styles that the parts need, once a panel."""
+    return Markup("<style>{}{}</style>").format(_source("style.css"), _source("panel.css"))
+
+
+def _context(report: Report) -> dict[str, Any]:
+    story = Story(report)
+    return {"story": story, "svg": drawn_spectrum(story), "css": _source("style.css")}
+
+
+def drawn_spectrum(story: Story) -> Markup:
+    """Return the picture of the audio's spectrum, empty where none was measured."""
+    return Markup(spectrum_svg(story.spectrum, story.bandwidth_hz))  # noqa: S704 - numbers alone
+
+
+@cache
+def _source(name: str) -> Markup:
+    text = files("polyai_diag.report").joinpath("templates", name).read_text(encoding="utf-8")
+    return Markup(text)  # noqa: S704 - our own file
+
+
+def _shown(value: Any) -> Any:
+    return value if isinstance(value, Markup) else plain(value)
+
+
+@cache
+def _environment() -> ImmutableSandboxedEnvironment:
+    environment = ImmutableSandboxedEnvironment(
+        loader=PackageLoader("polyai_diag.report"),
+        autoescape=True,
+        finalize=_shown,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(ms=milliseconds, mark=mark_of, flat=flat, whole=Markup.escape)
+    return environment

@@ -10,14 +10,22 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from polyai_diag import causes
-from polyai_diag.model import SCHEMA_VERSION, STEP_NAMES, Finding, Record, StepResult, Verdict
+from polyai_diag.model import (
+    SCHEMA_VERSION,
+    STEP_NAMES,
+    Finding,
+    InputError,
+    Record,
+    StepResult,
+    Verdict,
+)
 from polyai_diag.redact import anonymize
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class ReportError(ValueError):
+class ReportError(InputError):
     """What was given is no report of ours; the text is one line and says where it breaks."""
 
 

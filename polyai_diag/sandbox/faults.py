@@ -8,13 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from polyai_diag.model import InputError
 from polyai_diag.sandbox.turn_service import TurnFaults
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-class FaultError(ValueError):
+class FaultError(InputError):
     """A fault that the sandbox cannot play; the text is one line and names those it can."""
 
 

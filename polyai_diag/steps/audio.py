@@ -48,6 +48,7 @@ async def audio(walk: Walk, trace: Trace) -> None:
         await _loop(walk, walk.call, trace)
     else:
         await _listen(walk, walk.call, trace)
+    trace.data["gateway_reports"] = await walk.call.reported()
     if walk.target.hold_s > 0 and walk.signaling is not None:
         await _hold(walk.signaling, walk.target.hold_s, trace)
 

@@ -24,7 +24,7 @@ async def check_nat(target: Target) -> StepResult:
 async def nat(walk: Walk, trace: Trace) -> None:
     """Ask several servers from one socket."""
     if walk.udp_silent:
-        trace.end(Status.SKIPPED, "UDP gets no answer")
+        trace.end(Status.SKIPPED, "no server answers over UDP")
         return
     trace.progress("Comparing how several servers see one socket")
     addresses: dict[tuple[str, int], None] = {}
@@ -32,11 +32,14 @@ async def nat(walk: Walk, trace: Trace) -> None:
         for address in await net.resolve(url.host, url.port, trace):
             if ":" not in address.host:
                 addresses.setdefault((address.host, address.port))
+    if not addresses:
+        trace.end(Status.SKIPPED, "no server with an IPv4 address can be asked")
+        return
     found = await ask_nat(list(addresses), trace)
     trace.data.update(
         mapping=found.mapping,
         filtering=found.filtering,
         mapped_addresses=[shown(address) for address in found.mapped],
     )
-    if addresses and not found.mapped:
+    if not found.mapped:
         trace.fail("no server answered")

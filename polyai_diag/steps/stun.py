@@ -6,6 +6,7 @@ import asyncio
 from statistics import median
 from typing import TYPE_CHECKING
 
+from polyai_diag.failures import Failure
 from polyai_diag.model import IceUrl, parse_ice_url
 from polyai_diag.probes import net
 from polyai_diag.probes.stun import Bindings, ask_bindings
@@ -40,9 +41,9 @@ async def stun(walk: Walk, trace: Trace) -> None:
     trace.progress(f"Asking {len(urls)} server{'s' * (len(urls) != 1)} over UDP")
     asked = await asyncio.gather(*(_ask(url, trace) for url in urls))
     answering = [result for result in asked if result.answered]
-    walk.udp_silent = bool(asked) and not answering
+    walk.udp_silent = any(result.sent for result in asked) and not answering
     walk.stun_url = next((r.url for r in answering if r.url.startswith("stun:")), None)
-    trace.data["udp"] = "silent" if walk.udp_silent else "open"
+    trace.data["udp"] = "open" if answering else "silent" if walk.udp_silent else "unknown"
     trace.data["servers"] = [_row(result) for result in asked]
     if any(result.failure for result in asked):
         trace.fail(f"{len(asked) - len(answering)} of {len(asked)} servers gave no answer over UDP")
@@ -50,17 +51,20 @@ async def stun(walk: Walk, trace: Trace) -> None:
 
 async def _ask(url: IceUrl, trace: Trace) -> Bindings:
     """Ask over UDP, and connect by TCP at the same time: the control that the host is up."""
-    result, _ = await asyncio.gather(ask_bindings(url, trace), _control(url, trace))
+    addresses = await net.resolve(url.host, url.port, trace)
+    if not addresses:
+        return Bindings(url.url, failure=Failure.DNS_NO_ANSWER)
+    address = addresses[0]
+    result, _ = await asyncio.gather(
+        ask_bindings(url, address, trace), _control(url, address, trace)
+    )
     return result
 
 
-async def _control(url: IceUrl, trace: Trace) -> None:
-    literal = net.literal(url.host, url.port)
-    addresses = [literal] if literal else await net.resolve(url.host, url.port, trace)
-    if addresses:
-        sock = await net.connect_tcp(addresses[0], trace, timeout_s=2.0, control=True, url=url.url)
-        if sock is not None:
-            sock.close()
+async def _control(url: IceUrl, address: net.Address, trace: Trace) -> None:
+    sock = await net.connect_tcp(address, trace, timeout_s=2.0, control=True, url=url.url)
+    if sock is not None:
+        sock.close()
 
 
 def _row(result: Bindings) -> dict[str, object]:

@@ -10,7 +10,6 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from polyai_diag.probes.net import tls_context
@@ -18,7 +17,6 @@ from polyai_diag.probes.trace import Trace
 from polyai_diag.redact import Redactor
 
 if TYPE_CHECKING:
-    import ssl
     from pathlib import Path
 
     from polyai_diag.model import Event, IceServer, StepResult, Target
@@ -49,15 +47,12 @@ class Walk:
     udp_silent: bool = False
 
     def __post_init__(self) -> None:
+        """Raise TargetError for a ca_file that cannot be read, before any step has run."""
+        self.context = tls_context(self.target.ca_file)
         self.ice_servers = self.target.ice_servers
         self.redactor = Redactor([self.target.token])
         for server in self.ice_servers or ():
             self.redactor.learn(server.credential)
-
-    @cached_property
-    def context(self) -> ssl.SSLContext:
-        """How TLS certificates are checked in this run. Raises TargetError for a bad ca_file."""
-        return tls_context(self.target.ca_file)
 
     @property
     def servers(self) -> tuple[IceServer, ...]:

@@ -125,12 +125,12 @@ def test_severity_follows_the_effect() -> None:
     [
         (Status.PASSED, "", "warning"),
         (Status.FAILED, "no", "critical"),
-        (Status.CANCELLED, "cut off", "critical"),
-        (Status.SKIPPED, "needs signaling, which failed", "critical"),
+        (Status.CANCELLED, "cut off", "warning"),
+        (Status.SKIPPED, "needs signaling, which failed", "warning"),
         (Status.SKIPPED, NOT_ASKED, "warning"),
     ],
 )
-def test_a_step_that_could_not_be_reached_counts_as_broken(
+def test_only_a_step_that_failed_makes_a_cause_critical(
     status: Status, reason: str, severity: str
 ) -> None:
     _enter("a", "x", breaks=("call",))
@@ -278,3 +278,15 @@ def test_an_observation_in_one_line() -> None:
     assert describe(saw("x", "h:1")) == "x h:1: ok after 20 ms"
     told = describe(saw("x", "h:1", Failure.NO_RTP, detail="why"))
     assert told == "x h:1: no_rtp (why) after 20 ms"
+
+
+def test_what_explains_a_critical_finding_is_no_milder() -> None:
+    _enter("root", "x", breaks=("call",), explains=("effect",))
+    _enter("effect", "y", breaks=("signaling",))
+    found = judge(
+        record(
+            step("stun", saw("x", "h:1", Failure.NO_RTP)),
+            step("signaling", saw("y", "h:1", Failure.NO_RTP), status=Status.FAILED),
+        )
+    )
+    assert [(f.id, f.severity) for f in found] == [("root", "critical"), ("effect", "critical")]

@@ -1,0 +1,333 @@
+"""What a report tells, in the order in which it is told: data for every face."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from polyai_diag.model import Finding, Guide, Severity, Status, StepResult, Verdict
+from polyai_diag.report.text import milliseconds, number, plain, quantity, rows, table, visible
+from polyai_diag.report.way import FAILS, OK, Mark, Stop, mark_of, way
+
+if TYPE_CHECKING:
+    from polyai_diag.report.report import Report
+
+_DOCUMENT_LIMIT = 1_000_000
+
+GUIDE_SECTIONS = {
+    Guide.UNAUTHORIZED: "Unauthorized error",
+    Guide.NO_AUDIO: "No audio",
+    Guide.ICE: "ICE connection fails",
+}
+
+_BADGES = {
+    Verdict.HEALTHY: Mark("ok", "✓", "Healthy"),
+    Verdict.DEGRADED: Mark("warn", "!", "Works, with warnings"),
+    Verdict.FAILED: Mark("bad", "✕", "Does not work"),
+    Verdict.INCOMPLETE: Mark("warn", "■", "Not finished"),
+}
+
+_SEVERITIES = {
+    Severity.CRITICAL: Mark("bad", "✕", "critical"),
+    Severity.WARNING: Mark("warn", "!", "warning"),
+    Severity.INFO: Mark("note", "i", "note"),
+}
+
+
+class Root(NamedTuple):
+    """A root cause and what follows from it."""
+
+    finding: Finding
+    mark: Mark
+    section: str  # of the troubleshooting guide, or empty
+    explained: list[Finding]
+
+
+class Relay(NamedTuple):
+    """One TURN URL over one transport."""
+
+    url: str
+    transport: str
+    mark: Mark
+    setup: str
+    round_trip: str
+    loss: str
+
+
+class Bar(NamedTuple):
+    """When one step ran, in percent of the whole."""
+
+    step: StepResult
+    mark: Mark
+    left: float
+    width: float
+    label: str
+
+
+class Story:
+    """A report in the words that people read. Everything in it may be hostile text still."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        self.record = report.record
+        self.findings = report.findings
+        self.steps = {step.name: step for step in self.record.steps}
+
+    @property
+    def badge(self) -> Mark:
+        """The verdict."""
+        return _BADGES[self.report.verdict]
+
+    @property
+    def headline(self) -> str:
+        """What is wrong, in one sentence."""
+        if self.roots:
+            return self.roots[0].finding.title
+        if self.report.verdict is Verdict.INCOMPLETE:
+            return _unfinished(self.record.steps)
+        called = self.steps["call"].status is Status.PASSED if "call" in self.steps else False
+        return "The call works" if called else "Nothing wrong in what was measured; no call placed"
+
+    @property
+    def facts(self) -> list[str]:
+        """What PolyAI's side can search for: callSid, session, region, time, duration."""
+        call = self.record.call
+        session = f"session {call.session_id}" if call.session_id else "no session"
+        region = call.region or self.record.target.get("region") or "no region"
+        started = _utc(self.record.started)
+        return [call.call_sid, session, region, started, milliseconds(self.record.duration_ms)]
+
+    @property
+    def machine(self) -> tuple[str, str]:
+        """Name and addresses of the machine whose network was measured."""
+        environment = self.record.environment
+        addresses = environment.get("addresses")
+        shown = addresses[:8] if isinstance(addresses, list | tuple) else []
+        return str(environment.get("hostname") or "this machine"), ", ".join(map(str, shown))
+
+    @property
+    def not_measured(self) -> str:
+        """What the run could not see."""
+        named = self.record.environment.get("not_measured")
+        if not isinstance(named, list | tuple) or not named:
+            return "the customer's browser, microphone and speaker"
+        return "; ".join(plain(item, 120) for item in named[:12])
+
+    @property
+    def roots(self) -> list[Root]:
+        """The root causes, the worst first, each finding that follows under its first."""
+        matter = [
+            f for f in self.findings if not f.explained_by and f.severity is not Severity.INFO
+        ]
+        taken: set[int] = set()
+        return [
+            Root(
+                finding,
+                _SEVERITIES[finding.severity],
+                GUIDE_SECTIONS[finding.guide] if finding.guide else "",
+                self._following(finding.id, taken),
+            )
+            for finding in matter
+        ]
+
+    def _following(self, root: str, taken: set[int]) -> list[Finding]:
+        """Return what this one explains, directly or through another; each finding once."""
+        reached, found = [root], []
+        for cause in reached:
+            for position, finding in enumerate(self.findings):
+                if cause in finding.explained_by and position not in taken:
+                    taken.add(position)
+                    found.append(finding)
+                    reached.append(finding.id)
+        return found
+
+    @property
+    def notes(self) -> list[Finding]:
+        """Findings that only explain."""
+        return [f for f in self.findings if not f.explained_by and f.severity is Severity.INFO]
+
+    @property
+    def way(self) -> list[Stop]:
+        """The stops of the call."""
+        return way(self.steps)
+
+    @property
+    def relays(self) -> list[Relay]:
+        """TURN, URL by URL."""
+        return [_relay(row) for row in rows(self._data("turn").get("urls"))]
+
+    @property
+    def measured(self) -> list[tuple[str, str]]:
+        """What the call and the audio measured: name, value. Only what there is."""
+        call, audio = self._data("call"), self._data("audio")
+        opus, nat, stun = self._data("opus"), self._data("nat"), self._data("stun")
+        found = [
+            ("path of the media", _path(table(call.get("nominated")))),
+            ("round trip", milliseconds(call.get("rtt_ms"))),
+            ("jitter", milliseconds(call.get("jitter_ms"))),
+            ("loss", quantity(call.get("loss_percent"), "%", 1)),
+            ("packets sent / received", _pair(call, "packets_sent", "packets_received")),
+            ("audio came from", _word(audio.get("mode"))),
+            ("first audio after", milliseconds(audio.get("first_audio_ms"))),
+            ("audio delay", milliseconds(audio.get("delay_ms"))),
+            ("gain", quantity(audio.get("gain_db"), "dB", 1)),
+            ("level sent", quantity(audio.get("sent_level_dbfs"), "dBFS", 1)),
+            ("level received", quantity(audio.get("level_dbfs"), "dBFS", 1)),
+            ("noise", quantity(audio.get("noise_dbfs"), "dBFS", 1)),
+            ("distortion and noise (THD+N)", quantity(audio.get("thd_n_db"), "dB", 1)),
+            ("bandwidth", _kilohertz(audio.get("bandwidth_hz"))),
+            ("Opus", _opus(opus)),
+            ("UDP", _word(stun.get("udp"))),
+            ("NAT mapping", _word(nat.get("mapping"))),
+            ("NAT filtering", _word(nat.get("filtering"))),
+        ]
+        return [(name, value) for name, value in found if value != "–"]
+
+    @property
+    def spectrum(self) -> dict[str, Any]:
+        """The spectrum of the audio, empty where none was measured."""
+        return table(self._data("audio").get("spectrum"))
+
+    @property
+    def bandwidth_hz(self) -> float | None:
+        """Where the received band ends."""
+        return number(self._data("audio").get("bandwidth_hz"))
+
+    @property
+    def bars(self) -> list[Bar]:
+        """When each step ran."""
+        return [_bar(step, self.whole_ms) for step in self.record.steps]
+
+    @property
+    def whole_ms(self) -> float:
+        """The length of the time axis."""
+        end = max((s.started_ms + s.duration_ms for s in self.record.steps), default=0)
+        return max(end, number(self.record.duration_ms) or 0, 1)
+
+    @property
+    def axis(self) -> list[str]:
+        """The times at the quarters of that axis, its start first."""
+        return ["0", *(milliseconds(self.whole_ms * quarter / 4) for quarter in (1, 2, 3))]
+
+    @property
+    def document(self) -> str:
+        """The report as JSON, for a page to hold; a page that would choke on it says so."""
+        text = visible(self.report.to_json())
+        if len(text) <= _DOCUMENT_LIMIT:
+            return text
+        return f"{len(text) / 1e6:.0f} MB of JSON: too much for a page. Save the report as .json."
+
+    @property
+    def surroundings(self) -> list[tuple[str, str]]:
+        """Target and environment, flat: name, value."""
+        found = [(f"target {key}", value) for key, value in self.record.target.items()]
+        found += [(key, value) for key, value in self.record.environment.items()]
+        return [(key, flat(value)) for key, value in [("tool", self.record.tool), *found[:60]]]
+
+    @property
+    def ticket(self) -> str:
+        """Plain text for a ticket: the searchable line, what is wrong, what to do, the proof."""
+        host, addresses = self.machine
+        lines = [
+            " · ".join(plain(fact, 120) for fact in self.facts),
+            f"{self.badge.word}: {plain(self.headline)}",
+            f"Measured from {plain(host, 80)} ({plain(addresses) or 'address unknown'}).",
+            f"Not measured: {plain(self.not_measured)}.",
+        ]
+        for root in self.roots:
+            lines += ["", f"[{plain(root.finding.id)}] {plain(root.finding.title)}"]
+            lines += [f"  do: {plain(root.finding.remedy)}"]
+            lines += [f"  seen: {plain(item.text)}" for item in root.finding.evidence[:4]]
+        lines += ["", "Way: " + ", ".join(f"{s.name} {s.mark.glyph} {s.detail}" for s in self.way)]
+        return "\n".join(lines)
+
+    def _data(self, step: str) -> dict[str, Any]:
+        return table(self.steps[step].data) if step in self.steps else {}
+
+
+def severity_mark(finding: Finding) -> Mark:
+    """Return how a finding's severity is shown."""
+    return _SEVERITIES[finding.severity]
+
+
+def _unfinished(steps: tuple[StepResult, ...]) -> str:
+    broken = [step.name for step in steps if step.status is Status.ERROR]
+    if broken:
+        return f"polyai-diag itself failed in: {', '.join(broken)}"
+    missing = sum(step.status is Status.CANCELLED for step in steps)
+    return f"The run was stopped: {missing} of {len(steps)} steps are unfinished"
+
+
+def _utc(started: str) -> str:
+    try:
+        return f"{datetime.fromisoformat(started):%d %b %Y %H:%M:%S} UTC"
+    except ValueError:
+        return started
+
+
+def _relay(row: dict[str, Any]) -> Relay:
+    reached = plain(row.get("stage", "?"), 40).replace("_", " ")
+    if row.get("ok") is True:
+        mark = Mark(OK.tone, OK.glyph, reached)
+    else:
+        why = plain(row.get("failure") or "failed", 60).replace("_", " ")
+        mark = Mark(FAILS.tone, FAILS.glyph, f"{reached}: {why}")
+    p50, p95 = milliseconds(row.get("rtt_p50_ms")), milliseconds(row.get("rtt_p95_ms"))
+    round_trip = "–" if p50 == "–" else f"{p50.removesuffix(' ms')} / {p95}"
+    return Relay(
+        plain(row.get("url", "?"), 120),
+        plain(row.get("transport", "?"), 12).upper(),
+        mark,
+        milliseconds(row.get("setup_ms")),
+        round_trip,
+        _pair(row, "lost", "sent") if row.get("sent") else "–",
+    )
+
+
+def _path(nominated: dict[str, Any]) -> str:
+    if not nominated:
+        return "–"
+    local, remote = (plain(nominated.get(f"{s}_type", "?"), 12) for s in ("local", "remote"))
+    relay = nominated.get("relay_transport")
+    return f"{local} → {remote}" + (f", relay over {plain(relay, 8).upper()}" if relay else "")
+
+
+def _pair(row: dict[str, Any], first: str, second: str) -> str:
+    values = [number(row.get(key)) for key in (first, second)]
+    if None in values:
+        return "–"
+    return f"{values[0]:.0f} / {values[1]:.0f}"
+
+
+def _word(value: Any) -> str:
+    return plain(value, 120) if value else "–"
+
+
+def _opus(data: dict[str, Any]) -> str:
+    parameters = flat(data.get("fmtp")).replace("–", "")
+    found = [data.get("answered"), parameters]
+    return ", ".join(plain(value, 80) for value in found if value) or "–"
+
+
+def _kilohertz(value: Any) -> str:
+    found = number(value)
+    return "–" if found is None else f"{found / 1000:.1f} kHz"
+
+
+def _bar(step: StepResult, whole_ms: float) -> Bar:
+    mark = mark_of(step)
+    left = min(max(100 * step.started_ms / whole_ms, 0), 100)
+    width = min(max(100 * step.duration_ms / whole_ms, 0), 100 - left)
+    ran = mark.tone != "off"
+    timed = milliseconds(step.duration_ms)
+    label = timed if mark is OK else f"{mark.word}, {timed}" if ran else mark.word
+    return Bar(step, mark, round(left, 2), round(width, 2), label)
+
+
+def flat(value: Any) -> str:
+    """Return nested data on one line."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {item}" for key, item in list(value.items())[:60]) or "–"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value[:60])) or "–"
+    return "–" if value is None or value == "" else str(value)

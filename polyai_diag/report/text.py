@@ -1,0 +1,69 @@
+"""Text from outside, made fit to show: one line, bounded, without invisible characters."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Any
+
+LIMIT = 400
+"""Characters of a text that are shown; the JSON has all of it."""
+
+_SPACE = re.compile(r"\s+")
+
+
+def plain(value: Any, limit: int = LIMIT) -> str:
+    """Return the value as one line of at most `limit` characters.
+
+    Control, surrogate and format characters become U+FFFD: a right-to-left override (U+202E)
+    would make a report read otherwise than it is (Unicode TR 36 §2.5).
+    """
+    text = _SPACE.sub(" ", str(value)[: limit + 1]).strip()
+    text = "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cf", "Cs") else c for c in text)
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+_INVISIBLE = re.compile(r"[\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+
+
+def visible(json: str) -> str:
+    """Write the invisible characters of a JSON text as escapes (RFC 8259 §7): the same value."""
+    return _INVISIBLE.sub(lambda match: f"\\u{ord(match[0]):04x}", json)
+
+
+def number(value: Any) -> float | None:
+    """Return a finite number, None for all else: what stands in a report may be anything."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if abs(value) < 1e15 else None
+
+
+def milliseconds(value: Any) -> str:
+    """Return a time in ms as people read it, `–` where there is none."""
+    ms = number(value)
+    if ms is None:
+        return "–"
+    if abs(ms) >= 9_995:
+        return f"{ms / 1000:.1f} s"
+    if abs(ms) >= 1_000:
+        return f"{ms / 1000:.2f} s"
+    return f"{ms:.0f} ms" if abs(ms) >= 9.95 else f"{ms:.1f} ms"
+
+
+def quantity(value: Any, unit: str, digits: int = 0) -> str:
+    """Return a number with its unit, `–` where there is none."""
+    found = number(value)
+    if found is None:
+        return "–"
+    return f"{round(found, digits) + 0.0:,.{digits}f} {unit}".replace("-", "−")
+
+
+def rows(value: Any, limit: int = 40) -> list[dict[str, Any]]:
+    """Return the first dicts of what should be a list of dicts."""
+    found = value if isinstance(value, list | tuple) else []
+    return [row for row in found[:limit] if isinstance(row, dict)]
+
+
+def table(value: Any) -> dict[str, Any]:
+    """Return a dict, an empty one for all else."""
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,122 @@
+"""A JupyterLab server of its own for a test, and a Chromium page on one of its notebooks."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from playwright.sync_api import Page, sync_playwright
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = ROOT / "notebooks"
+_STARTED_S = 30
+_SETTINGS = {
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    "notebook-extension/tracker": {"windowingMode": "none"},
+    "docmanager-extension/plugin": {"autosave": False},
+}
+
+
+@contextmanager
+def lab(folder: Path, notebook: Path) -> Iterator[str]:
+    """Serve a copy of the notebook; give the URL that opens it."""
+    work = folder / "work"
+    work.mkdir()
+    shutil.copy(notebook, work)
+    for name, setting in _SETTINGS.items():
+        path = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(setting))
+    token, port = secrets.token_hex(16), _free_port()
+    environment = os.environ | {
+        "JUPYTER_TOKEN": token,
+        "JUPYTER_CONFIG_DIR": str(folder / "config"),
+        "JUPYTER_DATA_DIR": str(folder / "data"),
+        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+        "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+        "IPYTHONDIR": str(folder / "ipython"),
+        "PYTHONPATH": str(ROOT),
+    }
+    command = [
+        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
+        *(f"--ServerApp.port={port}", "--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1"),
+        *("--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None"),
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    ]
+    with (folder / "lab.log").open("w") as log:
+        server = subprocess.Popen(command, cwd=work, env=environment, stdout=log, stderr=log)
+        try:
+            _await_server(f"http://127.0.0.1:{port}/api?token={token}", server)
+            yield (
+                f"http://127.0.0.1:{port}/lab/workspaces/test/tree/{notebook.name}"
+                f"?reset&token={token}"
+            )
+        finally:
+            server.terminate()
+            server.wait(timeout=20)
+
+
+@contextmanager
+def chromium(executable: Path) -> Iterator[Page]:
+    """Open a page in a fresh Chromium, which may download and reaches loopback alone."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=executable,
+            args=["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"],
+        )
+        page = browser.new_page(viewport={"width": 1280, "height": 1700}, accept_downloads=True)
+        page.set_default_timeout(45_000)
+        try:
+            yield page
+        finally:
+            browser.close()
+
+
+def open_notebook(page: Page, url: str) -> None:
+    """Open the notebook and wait for an idle kernel."""
+    page.goto(url)
+    page.wait_for_function("async () => { await window.jupyterapp?.started; return true; }")
+    page.wait_for_selector(".jp-Notebook .jp-Cell")
+    page.wait_for_function(
+        """() => window.jupyterapp?.shell.currentWidget?.sessionContext
+                 ?.session?.kernel?.status === "idle" """
+    )
+
+
+def command(page: Page, name: str, arguments: dict[str, str] | None = None) -> None:
+    """Start one of JupyterLab's commands, without waiting for its end."""
+    page.evaluate(
+        "([name, given]) => { window.jupyterapp.commands.execute(name, given); }",
+        [name, arguments or {}],
+    )
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def _await_server(url: str, server: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + _STARTED_S
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - our own server
+                return
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.1)
+    raise RuntimeError("JupyterLab did not start")

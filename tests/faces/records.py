@@ -1,0 +1,380 @@
+"""Records made by hand: what a run could have seen, without a run."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from polyai_diag.failures import Failure
+from polyai_diag.model import (
+    NOT_ASKED,
+    STEP_NAMES,
+    CallIds,
+    Evidence,
+    Finding,
+    Guide,
+    Observation,
+    Record,
+    Severity,
+    Status,
+    StepResult,
+)
+from polyai_diag.report import Report
+
+HOSTILE = (
+    "<script>alert(1)</script>|`x`|[a](http://evil.example)"
+    "<img src=http://evil.example/x>\n# \u202e"
+)
+LONG = "n" * 10_000
+
+
+def spectrum() -> dict[str, list[float]]:
+    frequencies = [50 * 1.05**i for i in range(127)]
+    sent = [-24 - 12 * max(0, math.log10(f / 600)) for f in frequencies]
+    received = [
+        s + math.sin(i) - max(0, f - 16800) / 90
+        for i, (s, f) in enumerate(zip(sent, frequencies, strict=True))
+    ]
+    return {"frequency_hz": frequencies, "sent_dbfs": sent, "received_dbfs": received}
+
+
+def _relay(url: str, transport: str, setup_ms: float, rtt_ms: float) -> dict[str, Any]:
+    return {
+        "url": url,
+        "transport": transport,
+        "stage": "relayed_echo",
+        "ok": True,
+        "failure": None,
+        "setup_ms": setup_ms,
+        "rtt_p50_ms": rtt_ms,
+        "rtt_p95_ms": rtt_ms + 15,
+        "sent": 40,
+        "lost": 0,
+    }
+
+
+DATA: dict[str, dict[str, Any]] = {
+    "gateway": {
+        "stages": [
+            {"name": n, "ms": ms, "ok": True}
+            for n, ms in (("DNS", 9.0), ("TCP", 41.2), ("TLS", 83.0), ("WebSocket", 44.0))
+        ]
+    },
+    "stun": {
+        "udp": "open",
+        "servers": [
+            {
+                "url": "stun:stun.example.net:3478",
+                "mapped_address": "198.51.100.7:41022",
+                "rtt_ms": 21.0,
+                "sent": 3,
+                "answered": 3,
+            }
+        ],
+    },
+    "turn": {
+        "urls": [
+            _relay("turn:turn.example.net:3478?transport=udp", "udp", 92.0, 41.0),
+            _relay("turn:turn.example.net:3478?transport=tcp", "tcp", 131.0, 44.0),
+            _relay("turns:turn.example.net:443?transport=tcp", "tls", 268.0, 59.0),
+        ]
+    },
+    "nat": {
+        "mapping": "endpoint-independent",
+        "filtering": "address-dependent",
+        "mapped_addresses": ["198.51.100.7:41022"],
+    },
+    "opus": {
+        "offered": "48000/2",
+        "answered": "48000/2",
+        "payload_type": 111,
+        "fmtp": {"minptime": "10", "useinbandfec": "1"},
+    },
+    "call": {
+        "ice_ms": 212.0,
+        "dtls_ms": 131.0,
+        "packets_sent": 400,
+        "packets_received": 399,
+        "loss_percent": 0.3,
+        "jitter_ms": 4.1,
+        "rtt_ms": 59.0,
+        "nominated": {
+            "local_type": "srflx",
+            "remote_type": "host",
+            "local_address": "10.20.0.14:41022",
+            "remote_address": "203.0.113.41:51314",
+            "relay_transport": None,
+        },
+    },
+    "audio": {
+        "mode": "echo",
+        "delay_ms": 214.0,
+        "gain_db": -0.1,
+        "level_dbfs": -23.1,
+        "sent_level_dbfs": -23.0,
+        "bandwidth_hz": 16800.0,
+        "spectrum": spectrum(),
+    },
+}
+
+TIMES = {
+    "token": (0, 12),
+    "gateway": (14, 177),
+    "signaling": (195, 120),
+    "stun": (15, 3300),
+    "turn": (20, 4250),
+    "nat": (3420, 90),
+    "opus": (320, 4),
+    "call": (390, 910),
+    "audio": (1400, 9600),
+}
+
+
+def observation(
+    operation: str, endpoint: str, failure: Failure | None = None, **notes: Any
+) -> Observation:
+    return Observation(
+        operation=operation,
+        endpoint=endpoint,
+        started_ms=20.0,
+        duration_ms=41.0,
+        failure=failure,
+        notes=notes,
+    )
+
+
+def step(name: str, status: Status = Status.PASSED, **given: Any) -> StepResult:
+    started, duration = TIMES[name]
+    values: dict[str, Any] = {
+        "started_ms": started,
+        "duration_ms": duration,
+        "data": DATA.get(name, {}),
+    }
+    return StepResult(name=name, status=status, **(values | given))
+
+
+def skipped(name: str, reason: str = NOT_ASKED) -> StepResult:
+    return StepResult(name=name, status=Status.SKIPPED, reason=reason)
+
+
+def record(*changed: StepResult, **given: Any) -> Record:
+    others = {result.name: result for result in changed}
+    values: dict[str, Any] = {
+        "tool": "polyai-diag 0.1.0",
+        "started": "2026-11-23T14:02:11Z",
+        "duration_ms": 11_800.0,
+        "steps": tuple(others.get(name) or step(name) for name in STEP_NAMES),
+        "call": CallIds(
+            call_sid="polyai-diag-6f1c0000-0000-4000-8000-0000000000e2",
+            session_id="550e8400-e29b-41d4-a716-446655440000",
+            region="us-1",
+        ),
+        "target": {
+            "url": "wss://webrtc-gateway.us-1.platform.polyai.app/api/v1/webrtc/signal",
+            "region": "us-1",
+            "mode": None,
+            "relay_only": False,
+            "ice_urls": ["turn:turn.example.net:3478"],
+            "token": "connector token, 24 characters, sha256 1234abcd",
+        },
+        "environment": {
+            "hostname": "support-lab-3",
+            "addresses": ["10.20.0.14"],
+            "python": "3.12.3",
+            "platform": "Linux 6.8",
+            "packages": {"aiortc": "1.16.0"},
+            "proxies": {},
+            "ca_file": None,
+            "not_measured": ["the customer's browser, microphone and speaker"],
+        },
+    }
+    return Record(**(values | given))
+
+
+class Judged(Report):
+    """A report whose findings are given: what a face shows does not depend on today's rules."""
+
+    def __init__(self, seen: Record, *findings: Finding) -> None:
+        super().__init__(seen)
+        self.findings = findings
+
+
+def finding(finding_id: str, title: str, *evidence: tuple[str, str], **given: Any) -> Finding:
+    values: dict[str, Any] = {"severity": Severity.CRITICAL, "remedy": "Do this.", "summary": title}
+    items = tuple(Evidence(step=where, text=text) for where, text in evidence)
+    return Finding(id=finding_id, title=title, evidence=items, **(values | given))
+
+
+def healthy() -> Report:
+    return Judged(record())
+
+
+def udp_blocked() -> Report:
+    unmeasured = dict.fromkeys(("setup_ms", "rtt_p50_ms", "rtt_p95_ms", "sent", "lost"))
+    refused = {"ok": False, "failure": "generic_timeout"} | unmeasured
+    urls = [dict(url) for url in DATA["turn"]["urls"]]
+    urls[0] |= {"stage": "challenge"} | refused
+    urls[1] |= {"stage": "connect"} | refused
+    silent = [
+        observation(
+            "stun_binding",
+            "stun:stun.example.net:3478",
+            Failure.GENERIC_TIMEOUT,
+            sent=12,
+            answered=0,
+        )
+    ]
+    seen = record(
+        step(
+            "stun",
+            Status.FAILED,
+            reason="no UDP server answered",
+            data={"udp": "blocked"},
+            observations=tuple(silent),
+        ),
+        step("turn", Status.FAILED, data={"urls": urls}),
+        skipped("nat", "UDP is blocked: there is nothing to measure"),
+    )
+    blocked = finding(
+        "udp-blocked",
+        "UDP is blocked between this network and the internet",
+        ("stun", "12 STUN requests to 2 servers on 3 ports in 2.8 s: no answer to any"),
+        ("turn", "TCP to turn.example.net:443, at the same time: open in 41 ms"),
+        severity=Severity.WARNING,
+        guide=Guide.ICE,
+        reference="RFC 8445 §2.2",
+        remedy="Keep turns:turn.example.net:443?transport=tcp in the client: it carried the call. "
+        "Better: have outbound UDP to port 3478 opened.",
+    )
+    server = finding(
+        "stun-unreachable",
+        "A STUN server does not answer",
+        ("stun", "stun:stun.example.net:3478: generic_timeout"),
+        severity=Severity.WARNING,
+        explained_by=("udp-blocked",),
+    )
+    ports = finding(
+        "media-ports-blocked",
+        "The gateway's media ports are blocked",
+        ("call", "203.0.113.41:51314: no answer to 6 checks"),
+        severity=Severity.WARNING,
+        explained_by=("stun-unreachable", "udp-blocked"),
+    )
+    return Judged(seen, blocked, server, ports)
+
+
+def unauthorized() -> Report:
+    unreached = [
+        skipped(name, "the gateway refused the offer") for name in ("opus", "call", "audio")
+    ]
+    refused = finding(
+        "token-expired",
+        "The token expired 3 days ago",
+        ("token", "exp is 2026-11-20T10:00:00Z"),
+        ("signaling", "the gateway answered UNAUTHORIZED after 88 ms"),
+        guide=Guide.UNAUTHORIZED,
+        reference="RFC 7519 §4.1.4",
+        remedy="Fetch a new connector token and put it into authToken of the offer.",
+    )
+    skew = finding(
+        "clock-skew",
+        "This machine's clock is 95 s behind",
+        ("gateway", "Date differs by 95 s"),
+        severity=Severity.WARNING,
+        remedy="Turn on NTP.",
+    )
+    return Judged(
+        record(
+            step("token", Status.FAILED),
+            step("signaling", Status.FAILED, reason="UNAUTHORIZED"),
+            *unreached,
+        ),
+        refused,
+        skew,
+    )
+
+
+def cancelled() -> Report:
+    unreached = [
+        skipped(name, "the run was cancelled") for name in ("nat", "opus", "call", "audio")
+    ]
+    return Judged(
+        record(
+            step("stun", Status.CANCELLED, data={}),
+            step("turn", Status.CANCELLED, data={}),
+            *unreached,
+            duration_ms=3200.0,
+        )
+    )
+
+
+def hostile() -> Report:
+    """Every text that a network or a user can choose is an attack, or far too long."""
+    nasty: dict[str, dict[str, Any]] = {
+        "gateway": {
+            "stages": [
+                {"name": HOSTILE, "ms": HOSTILE},
+                "x",
+                {"name": "DNS", "ms": math.nan, "ok": False},
+            ]
+        },
+        "turn": {
+            "urls": [
+                {"url": HOSTILE, "transport": LONG, "stage": HOSTILE, "failure": HOSTILE},
+                {"url": LONG},
+            ]
+            * 200
+        },
+        "call": {
+            "ice_ms": HOSTILE,
+            "nominated": {"local_type": HOSTILE, "relay_transport": HOSTILE},
+        },
+        "audio": {
+            "mode": HOSTILE,
+            "spectrum": {
+                "frequency_hz": [HOSTILE, 100, 200],
+                "sent_dbfs": [1, math.inf, 2],
+                "received_dbfs": "x",
+            },
+        },
+        "opus": {"fmtp": HOSTILE},
+        "nat": {"mapping": HOSTILE, "filtering": ["x"]},
+        "stun": {"udp": [HOSTILE], "servers": HOSTILE},
+    }
+    seen = tuple(
+        StepResult(
+            name=name,
+            status=Status.FAILED,
+            reason=HOSTILE,
+            data=nasty.get(name, {}),
+            observations=(
+                observation(HOSTILE, LONG, Failure.UNKNOWN_FAILURE, **{HOSTILE: HOSTILE}),
+            ),
+        )
+        for name in STEP_NAMES
+    )
+    bad = [
+        finding(HOSTILE, text, ("call", HOSTILE), ("call", LONG), remedy=HOSTILE, reference=HOSTILE)
+        for text in (HOSTILE, LONG)
+    ]
+    names = {
+        HOSTILE: HOSTILE,
+        "addresses": [HOSTILE, LONG],
+        "hostname": HOSTILE,
+        "not_measured": [HOSTILE],
+        "packages": {HOSTILE: LONG},
+    }
+    ids = CallIds(call_sid=HOSTILE, session_id=LONG, region=HOSTILE)
+    return Judged(
+        record(
+            steps=seen,
+            call=ids,
+            started=HOSTILE,
+            target={"url": HOSTILE, "ice_urls": [HOSTILE]},
+            environment=names,
+        ),
+        *bad,
+    )
+
+
+ALL = (healthy, udp_blocked, unauthorized, cancelled, hostile)

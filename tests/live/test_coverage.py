@@ -1,0 +1,18 @@
+"""A cause without a case is a promise that nobody has seen kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from polyai_diag.causes import CAUSES
+from tests.live.cases import PAIRS, SINGLES, VARIATIONS
+
+REAL = Path(__file__).parents[1] / "real"
+
+
+def test_every_cause_has_a_case_that_runs() -> None:
+    """In the table of sandbox cases, or named by a test against a foreign server."""
+    in_table = {cause for case in (*SINGLES, *PAIRS, *VARIATIONS) for cause in case.named}
+    foreign = "".join(path.read_text() for path in sorted(REAL.glob("test_*.py")))
+    missing = [cause for cause in CAUSES if cause not in in_table and f'"{cause}"' not in foreign]
+    assert missing == []
