@@ -15,6 +15,7 @@ SAMPLE_RATE_HZ = 48_000
 FLOOR_DBFS = -120.0
 ACTIVE_DBFS = -50.0  # a 20 ms window above this counts as sound
 FULL_SCALE = 0.999
+OVER_FULL_SCALE = 10.0
 CLIP_RUN = 3  # samples at full scale in a row
 WINDOW = 960
 
@@ -43,7 +44,8 @@ def audio_facts(sound: NDArray[np.float32], sample_rate_hz: int = SAMPLE_RATE_HZ
 
     Levels are over all channels: a mono sum would lose what stands in opposite phase.
     """
-    sound = np.nan_to_num(sound, posinf=1.0, neginf=-1.0)  # a float recording may hold anything
+    # A float recording may hold anything.
+    sound = np.clip(np.nan_to_num(sound), -OVER_FULL_SCALE, OVER_FULL_SCALE)
     windows = _windows(sound, sample_rate_hz)
     active = windows[windows > 10 ** (ACTIVE_DBFS / 10)]
     return AudioFacts(
@@ -68,8 +70,8 @@ def level_dbfs(sound: NDArray[np.float32]) -> float:
 def clipped_runs(sound: NDArray[np.float32]) -> int:
     """Count runs of three or more samples at full scale."""
     runs = 0
-    for channel in sound.T:
-        full = np.concatenate([[0], (np.abs(channel) >= FULL_SCALE).astype(np.int8), [0]])
+    for side in (*sound.T, *-sound.T):
+        full = np.concatenate([[0], (side >= FULL_SCALE).astype(np.int8), [0]])
         edges = np.flatnonzero(np.diff(full))
         runs += int(np.sum((edges[1::2] - edges[::2]) >= CLIP_RUN))
     return runs

@@ -42,7 +42,10 @@ class LoopbackFacts:
 
 
 def analyze_loopback(signal: ProbeSignal, received: NDArray[np.float32]) -> LoopbackFacts:
-    """Find the probe signal in what was received, shape (samples, 2), and compare."""
+    """Find the probe signal in what was received, shape (samples, channels), and compare.
+
+    A signal turned upside down is found as well: it is heard the same.
+    """
     sent, mono = signal.pcm[:, 0], received.mean(axis=1)
     offsets = _chirp_offsets(signal, mono)
     sent_tone = _inner(sent, signal.tone, 0)
@@ -63,7 +66,7 @@ def analyze_loopback(signal: ProbeSignal, received: NDArray[np.float32]) -> Loop
         gain_db=_amplitude_db(tone) - _amplitude_db(sent_tone),
         level_dbfs=level_dbfs(tone),
         sent_level_dbfs=level_dbfs(sent_tone),
-        noise_dbfs=level_dbfs(_inner(mono, signal.silence, shift)),
+        noise_dbfs=level_dbfs(_inner(received, signal.silence, shift)),
         thd_n_db=_thd_n_db(tone),
         bandwidth_hz=_bandwidth_hz(frequency_hz, sent_bands, received_bands),
         clipped_runs=clipped_runs(received),
@@ -82,6 +85,8 @@ def _chirp_offsets(signal: ProbeSignal, mono: NDArray[np.float32]) -> list[float
     last = signal.chirp_starts[-1]
     if len(correlation) == 0:
         return []
+    if -correlation.min() > correlation.max():
+        correlation = -correlation
     padded = np.concatenate([np.zeros(last), np.maximum(correlation, 0), np.zeros(last)])
     span = len(correlation) + last
     together = sum(padded[start : start + span] for start in signal.chirp_starts)
@@ -89,7 +94,7 @@ def _chirp_offsets(signal: ProbeSignal, mono: NDArray[np.float32]) -> list[float
     found = []
     for start in signal.chirp_starts:
         near = max(0, start + shared - 480)
-        window = correlation[near : start + shared + 480]
+        window = correlation[near : max(0, start + shared + 480)]
         if len(window) and float(window.max()) >= CORRELATION_LEAST:
             found.append(_peak(correlation, near + int(np.argmax(window))) - start)
     return found
