@@ -198,10 +198,14 @@ async def open_udp(
 
 
 async def open_stream(
-    url: IceUrl, addresses: Sequence[net.Address], context: ssl.SSLContext, trace: Trace
+    url: IceUrl,
+    addresses: Sequence[net.Address],
+    context: ssl.SSLContext,
+    trace: Trace,
+    **notes: Any,
 ) -> StunTransport | None:
     """Connect to a TCP or TLS server; None when it failed, and the trace says at which stage."""
-    sock = await net.connect_any(list(addresses), trace, url=url.url)
+    sock = await net.connect_any(list(addresses), trace, url=url.url, **notes)
     if sock is None:
         return None
     loop = asyncio.get_running_loop()
@@ -210,7 +214,8 @@ async def open_stream(
     if url.transport == "tcp":
         transport, _ = await loop.create_connection(lambda: _Stream(owner, server), sock=sock)
         return _opened(owner, transport)
-    with trace.observe("tls_handshake", f"{url.host}:{url.port}", url=url.url) as seen:
+    endpoint = str(net.Address(addresses[0].family, url.host, url.port))
+    with trace.observe("tls_handshake", endpoint, url=url.url, **notes) as seen:
         try:
             async with asyncio.timeout(net.TLS_TIMEOUT_S):
                 transport, _ = await loop.create_connection(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self
@@ -65,10 +68,10 @@ class Seen:
     def _place(self, exc: BaseException) -> bool:
         for base, classifier in self._known.items():
             if isinstance(exc, base):
-                self.fail(classifier(exc), str(exc))
+                self.fail(classifier(exc), _words(exc))
                 return True
         if isinstance(exc, OSError):
-            self.fail(classify(exc), "" if isinstance(exc, TimeoutError) else str(exc))
+            self.fail(classify(exc), _words(exc))
             return True
         self.failure = self.failure or Failure.INTERRUPTED
         return False
@@ -165,12 +168,30 @@ class Trace:
             self._on_event(event)
 
 
+def _words(exc: BaseException) -> str:
+    """Say what an exception says, for people: without numbers of errors or lines of C."""
+    match exc:
+        case TimeoutError():
+            return ""
+        case ssl.SSLCertVerificationError():
+            return exc.verify_message
+        case ssl.SSLError():
+            return str(exc.reason or exc.strerror or exc).replace("_", " ").lower()
+        case socket.gaierror():
+            return exc.strerror or str(exc)
+        case OSError(errno=int(number)):
+            return os.strerror(number)
+    cause = f": {exc.__cause__}" if str(exc.__cause__ or "") else ""
+    return f"{exc}{cause}"
+
+
 def _bounded(value: Json) -> Json:
-    """Cut long texts: what the network sends must not fill the report."""
+    """Cut long texts: what the network sends must not fill the report, nor break its UTF-8."""
     if isinstance(value, str):
-        return value if len(value) <= MAX_TEXT else f"{value[:MAX_TEXT]}…"
+        cut = value if len(value) <= MAX_TEXT else f"{value[:MAX_TEXT]}…"
+        return cut.encode("utf-8", "replace").decode()  # JSON can bring lone surrogates
     if isinstance(value, dict):
-        return {str(key)[:MAX_TEXT]: _bounded(item) for key, item in value.items()}
+        return {_bounded(str(key)): _bounded(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_bounded(item) for item in value]
     return value
