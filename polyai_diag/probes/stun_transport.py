@@ -166,13 +166,22 @@ class _Stream(asyncio.Protocol):
         self._owner = owner
         self._server = server
         self._splitter = StreamSplitter()
+        self._begun = False
 
     def data_received(self, data: bytes) -> None:
         try:
+            self._begin(data)
             for message in self._splitter.feed(data):
                 self._owner.received(message, self._server)
         except StunMalformed as exc:
             self._owner.broke(exc)
+
+    def _begin(self, data: bytes) -> None:
+        """Look at the first byte: text (HTTP, SSH) would pass for ChannelData of many bytes."""
+        if not self._begun and data[0] > 3:  # RFC 7983 §7: STUN begins with 0 to 3
+            said = data[:40].split(b"\r")[0].decode("ascii", "backslashreplace")
+            raise StunMalformed(f"not STUN: it begins with {said!r}")
+        self._begun = True
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._owner.broke(exc or ConnectionResetError("the server closed the connection"))

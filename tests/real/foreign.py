@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-import datetime
+import datetime as dt
 import json
 import socket
 import ssl
@@ -128,8 +128,8 @@ class Certified:
         self,
         folder: Path,
         *names: str,
-        not_before: datetime.datetime | None = None,
-        not_after: datetime.datetime | None = None,
+        not_before: dt.datetime | None = None,
+        not_after: dt.datetime | None = None,
     ) -> None:
         authority = trustme.CA()
         certificate = authority.issue_cert(
