@@ -147,8 +147,9 @@ def _not_open(_data: bytes, _to: Address | None) -> None:
 
 
 class _Udp(asyncio.DatagramProtocol):
-    def __init__(self, owner: StunTransport) -> None:
+    def __init__(self, owner: StunTransport, *, connected: bool) -> None:
         self._owner = owner
+        self._connected = connected
         self._refusals = 0
 
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
@@ -156,8 +157,9 @@ class _Udp(asyncio.DatagramProtocol):
 
     def error_received(self, exc: Exception) -> None:
         # One ICMP error may be stray or forged; the second to our own requests is early evidence.
+        # Without one server of its own the socket cannot tell whose error it is.
         self._refusals += 1
-        if self._refusals >= 2:
+        if self._connected and self._refusals >= 2:
             self._owner.broke(exc)
 
 
@@ -197,7 +199,10 @@ async def open_udp(
     local = (local_host, 0) if local_host else None
     family = socket.AF_UNSPEC if server or local else socket.AF_INET
     transport, _ = await loop.create_datagram_endpoint(
-        lambda: _Udp(owner), local_addr=local, remote_addr=server, family=family
+        lambda: _Udp(owner, connected=server is not None),
+        local_addr=local,
+        remote_addr=server,
+        family=family,
     )
     owner.opened(transport.sendto, transport.close, transport.get_extra_info("sockname")[:2])
     try:
@@ -226,7 +231,7 @@ async def open_stream(
     endpoint = str(net.Address(addresses[0].family, url.host, url.port))
     with trace.observe("tls_handshake", endpoint, url=url.url, **notes) as seen:
         try:
-            async with asyncio.timeout(net.TLS_TIMEOUT_S):
+            async with net.within_tls_timeout(seen):
                 transport, _ = await loop.create_connection(
                     lambda: _Stream(owner, server), sock=sock, ssl=context, server_hostname=url.host
                 )

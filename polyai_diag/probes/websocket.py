@@ -11,13 +11,14 @@ from websockets.asyncio.client import ClientConnection
 from websockets.client import ClientProtocol
 from websockets.exceptions import (
     ConnectionClosed,
+    InvalidMessage,
     InvalidStatus,
     WebSocketException,
 )
 from websockets.uri import parse_uri
 
 from polyai_diag.failures import Failure
-from polyai_diag.probes.net import TLS_TIMEOUT_S, note_tls
+from polyai_diag.probes.net import note_tls, within_tls_timeout
 from polyai_diag.protocol import (
     Answer,
     Close,
@@ -81,6 +82,12 @@ async def open_websocket(
         except InvalidStatus as exc:
             seen.note(**_status_notes(exc))
             raise
+        except InvalidMessage:
+            if not connection.begins_with:
+                raise  # closed without a word
+            said = f"no HTTP answer: it begins with {connection.begins_with!r}"
+            seen.fail(Failure.HTTP_MALFORMED, said)
+            return None
         except TimeoutError:
             seen.note(
                 detail=f"connected, and no answer to the upgrade in {UPGRADE_TIMEOUT_S:.0f} s"
@@ -91,20 +98,31 @@ async def open_websocket(
     return None
 
 
+class _Connection(ClientConnection):
+    """Keeps how the server's answer begins: it tells what listens there, where no HTTP does."""
+
+    begins_with = b""
+
+    def data_received(self, data: bytes) -> None:
+        if not self.begins_with:
+            self.begins_with = bytes(data[:40])
+        super().data_received(data)
+
+
 async def _start(
     target: Target, sock: socket.socket, context: ssl.SSLContext, trace: Trace
-) -> ClientConnection | None:
+) -> _Connection | None:
     loop = asyncio.get_running_loop()
     uri = parse_uri(target.url)
 
-    def factory() -> ClientConnection:
+    def factory() -> _Connection:
         protocol = ClientProtocol(uri, max_size=MAX_MESSAGE_BYTES)
-        return ClientConnection(protocol, close_timeout=1)
+        return _Connection(protocol, close_timeout=1)
 
     if not target.secure:
         return (await loop.create_connection(factory, sock=sock))[1]
     with trace.observe("tls_handshake", f"{target.host}:{target.port}") as seen:
-        async with asyncio.timeout(TLS_TIMEOUT_S):
+        async with within_tls_timeout(seen):
             transport, connection = await loop.create_connection(
                 factory, sock=sock, ssl=context, server_hostname=target.host
             )

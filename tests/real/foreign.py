@@ -7,6 +7,7 @@ import json
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,12 @@ from websockets.http11 import Request, Response
 from polyai_diag import Report, Target, diagnose
 
 HOST = "127.0.0.1"
+ICE_SERVERS_PATH = "/api/v1/ice-servers"
 TOKEN = "0123456789abcdef-connector"
 HEAD_LIMIT_S = 5
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+Respond = Callable[[ServerConnection, Request], Response]
 Script = Callable[[ServerConnection, dict[str, Any]], Awaitable[None]]
 
 
@@ -58,15 +61,32 @@ async def tcp_server(
 
 
 @contextlib.asynccontextmanager
-async def websocket_server(script: Script, **options: Any) -> AsyncIterator[int]:
-    """Take WebSockets; run `script` with the first frame, and wait for the client to go."""
+async def websocket_server(
+    script: Script, *, respond: Respond | None = None, **options: Any
+) -> AsyncIterator[int]:
+    """Take WebSockets; run `script` with the first frame, and wait for the client to go.
+
+    `respond` answers the request for ICE servers; without it there are none to give.
+    """
+
+    def process(connection: ServerConnection, request: Request) -> Response | None:
+        if request.path.startswith(ICE_SERVERS_PATH):
+            body = '{"iceServers": []}'
+            return (
+                respond(connection, request) if respond else connection.respond(HTTPStatus.OK, body)
+            )
+        if request.path == "/health":
+            return connection.respond(HTTPStatus.OK, '{"status": "healthy"}')
+        return None
 
     async def handle(connection: ServerConnection) -> None:
         with contextlib.suppress(ConnectionClosed):
             await script(connection, json.loads(await connection.recv()))
             await connection.wait_closed()
 
-    async with serve(handle, HOST, 0, close_timeout=0.2, **options) as server:
+    async with serve(
+        handle, HOST, 0, close_timeout=0.2, process_request=process, **options
+    ) as server:
         yield next(iter(server.sockets)).getsockname()[1]
 
 
@@ -101,15 +121,6 @@ async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
     """Accept, and say nothing for as long as the other side stays."""
     while await reader.read(65536):
         pass
-
-
-def answering_path(path: str, respond: Callable[[ServerConnection, Request], Response]) -> Any:
-    """Make a `process_request` that answers one HTTP path and upgrades the rest."""
-
-    def process(connection: ServerConnection, request: Request) -> Response | None:
-        return respond(connection, request) if request.path.startswith(path) else None
-
-    return process
 
 
 def closed_port(host: str = HOST) -> int:
