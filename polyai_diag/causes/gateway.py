@@ -72,7 +72,7 @@ def gateway_unreachable(facts: Facts) -> Iterator[Evidence | Seen]:
     ),
     reference="RFC 5280 §6, RFC 9525",
     breaks=("gateway", "call"),
-    explains=("ice-servers-unavailable",),
+    explains=("ice-servers-unavailable", "turn-unreachable"),
     per_host=True,
 )
 def tls_certificate_invalid(facts: Facts) -> Iterator[Evidence | Seen]:
@@ -130,7 +130,7 @@ def websocket_refused(facts: Facts) -> Iterator[Evidence | Seen]:
     for seen in facts.failed("websocket_upgrade", failures=[Failure.HTTP_STATUS]):
         if seen.note("status") not in _NOT_A_WEBSOCKET:
             yield seen.says(f"HTTP {seen.note('status')} where 101 (Switching Protocols) was due")
-    dropped = (Failure.GENERIC_TIMEOUT, Failure.CONNECTION_RESET)
+    dropped = (Failure.GENERIC_TIMEOUT, Failure.CONNECTION_RESET, Failure.CONNECTION_CLOSED)
     yield from facts.failed("websocket_upgrade", failures=dropped)
 
 
@@ -160,7 +160,8 @@ def signaling_closed(facts: Facts) -> Iterator[Evidence | Seen]:
     """The WebSocket was closed between offer and answer."""
     for seen in facts.failed("offer_answer", failures=[Failure.WEBSOCKET_CLOSED]):
         code, reason = seen.note("close_code"), seen.note("close_reason")
-        yield seen.says(f"Closed with code {code} ({reason or 'no reason given'})")
+        said = "Closed without a code" if code is None else f"Closed with code {code}"
+        yield seen.says(f"{said} ({reason or 'no reason given'})")
 
 
 @cause(
@@ -168,12 +169,14 @@ def signaling_closed(facts: Facts) -> Iterator[Evidence | Seen]:
     layer=Layer.SIGNALING,
     title="The gateway sends a frame that cannot be read",
     remedy="Send PolyAI this report. Is a proxy between that rewrites WebSocket messages?",
-    breaks=("signaling",),
+    breaks=("signaling", "call"),
 )
 def signaling_protocol_violation(facts: Facts) -> Iterator[Evidence | Seen]:
     """Not JSON, not an object, a field missing or of a wrong type: which."""
     for seen in facts.failed("offer_answer", failures=[Failure.FRAME_INVALID]):
         yield seen.says(f"In place of the answer: {seen.note('detail')}")
+    for seen in facts.failed("answer_apply", failures=[Failure.SDP_REJECTED]):
+        yield seen.says(f"The answer's SDP cannot be used: {seen.note('detail')}")
 
 
 @cause(

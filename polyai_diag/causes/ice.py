@@ -25,6 +25,16 @@ _REFUSED = (
     Failure.STUN_FORBIDDEN,
     Failure.STUN_UNSUPPORTED_FAMILY,
     Failure.STUN_UNSUPPORTED_TRANSPORT,
+    Failure.STUN_ALLOCATION_MISMATCH,
+    Failure.STUN_STALE_NONCE,  # again, after the nonce was renewed
+    Failure.STUN_ERROR,
+)
+_CUT_OFF = (
+    Failure.GENERIC_TIMEOUT,
+    Failure.CONNECTION_CLOSED,
+    Failure.CONNECTION_REFUSED,
+    Failure.CONNECTION_RESET,
+    Failure.STUN_MALFORMED,
 )
 
 
@@ -131,12 +141,15 @@ def stun_unreachable(facts: Facts) -> Iterator[Evidence | Seen]:
     explains=("ice-no-candidates",),
 )
 def turn_unreachable(facts: Facts) -> Iterator[Evidence | Seen]:
-    """A URL fails before its server has said anything; the stage is named.
+    """A URL fails before its server has granted or refused a relay; the stage is named.
 
     UDP that fails because all UDP does is udp-blocked's, not this server's.
     """
     udp_is_silent = bool(list(udp_blocked(facts)))
-    for seen in facts.failed(*_TURN_CONNECTING, step="turn"):
+    cut_off = facts.failed("turn_allocate", failures=_CUT_OFF)
+    for seen in (*facts.failed(*_TURN_CONNECTING, step="turn"), *cut_off):
+        if seen.note("far_end"):
+            continue
         url = _ice_url(seen)
         if udp_is_silent and url is not None and url.transport == "udp":
             continue
@@ -201,8 +214,8 @@ def _expired(seen: Seen, now: datetime) -> datetime | None:
     explains=("ice-no-candidates",),
 )
 def turn_refused(facts: Facts) -> Iterator[Evidence | Seen]:
-    """403, 440 or 442 on Allocate."""
-    yield from facts.failed("turn_allocate", "turn_challenge", failures=_REFUSED)
+    """403, 440, 442 or another error response on Allocate."""
+    yield from facts.failed("turn_allocate", failures=_REFUSED, far_end=False)
 
 
 @cause(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import httpx
 
 from polyai_diag.failures import Failure
 from polyai_diag.model import IceServer, TargetError
+from polyai_diag.probes.net import proxy_for
 from polyai_diag.secret import Secret
 
 if TYPE_CHECKING:
@@ -98,13 +100,19 @@ def _ice_server(entry: Any) -> IceServer:
 
 async def _get(url: str, headers: dict[str, str], context: ssl.SSLContext, seen: Seen) -> Any:
     """Return the JSON body of a 200, None for the rest; bounded in size and time."""
+    parts = urlsplit(url)
+    proxy = proxy_for(parts.hostname or "", secure=parts.scheme == "https")
+    asked = {"Accept-Encoding": "identity", **headers}  # what unpacks to gigabytes is not unpacked
     async with (
         asyncio.timeout(HTTP_TIMEOUT_S),
-        httpx.AsyncClient(verify=context, timeout=HTTP_TIMEOUT_S) as client,
-        client.stream("GET", url, headers=headers) as response,
+        # The proxy is the WebSocket's, by the same rule; httpx reads the environment by its own.
+        httpx.AsyncClient(
+            verify=context, timeout=HTTP_TIMEOUT_S, proxy=proxy, trust_env=False
+        ) as client,
+        client.stream("GET", url, headers=asked) as response,
     ):
         body = b""
-        async for chunk in response.aiter_bytes():
+        async for chunk in response.aiter_raw():
             body += chunk
             if len(body) > MAX_BODY_BYTES:
                 break

@@ -111,15 +111,16 @@ class Call:
             over = self._until(lambda: ice.state in ("completed", "failed", "closed"))
             decided = await happens_within(ICE_TIMEOUT_S, over)
             pairs = taps.candidate_pairs(self.pc)
+            # What the gateway's own checks have told us (prflx) is nothing that it offered.
+            offered = [c for c in ice.getRemoteCandidates() if c.type != "prflx"]
             seen.note(
                 pairs=[pair._asdict() for pair in pairs],
-                remote_candidates=[
-                    f"{c.type} {shown((c.ip, c.port))}" for c in ice.getRemoteCandidates()
-                ],
+                remote_candidates=[f"{c.type} {shown((c.ip, c.port))}" for c in offered],
             )
             if ice.state != "completed":
                 detail = ice.state if decided else f"no pair in {ICE_TIMEOUT_S:.0f} s"
-                failure = Failure.ICE_FAILED if pairs else Failure.ICE_NO_CANDIDATES
+                paired = pairs and offered
+                failure = Failure.ICE_FAILED if paired else Failure.ICE_NO_CANDIDATES
                 seen.fail(failure, detail)
         return seen.ok
 
@@ -190,7 +191,8 @@ class Call:
         self.track.stop()
         await taps.close_fully(self.pc)
         if self._draining is not None:
-            await self._draining
+            self._draining.cancel()  # a receiver that was never started does not end its track
+            await asyncio.gather(self._draining, return_exceptions=True)
 
     async def _until(self, reached: Callable[[], bool]) -> None:
         while not reached():

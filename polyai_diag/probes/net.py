@@ -17,6 +17,8 @@ from polyai_diag.failures import Failure
 from polyai_diag.model import TargetError
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from polyai_diag.probes.trace import Seen, Trace
 
 DNS_TIMEOUT_S = 5.0
@@ -126,6 +128,17 @@ def tls_context(ca_file: str | None) -> ssl.SSLContext:
             reason = os.strerror(exc.errno) if type(exc) is not ssl.SSLError and exc.errno else exc
             raise TargetError(f"--ca-file {ca_file}: no certificates read ({reason})") from None
     return context
+
+
+@contextlib.asynccontextmanager
+async def within_tls_timeout(seen: Seen) -> AsyncIterator[None]:
+    """Bound a TLS handshake, and say in `seen` what the silence was. Raises TimeoutError."""
+    try:
+        async with asyncio.timeout(TLS_TIMEOUT_S):
+            yield
+    except TimeoutError:
+        seen.note(detail=f"TCP connected, and no answer to TLS in {TLS_TIMEOUT_S:.0f} s")
+        raise
 
 
 def note_tls(seen: Seen, connection: ssl.SSLObject | None) -> None:

@@ -84,8 +84,11 @@ class _Row:
                 await self._pause(pause_s)
                 if self._enough.is_set():
                     return
+                if self._transport.broken is not None:
+                    break
                 asking.append(asyncio.create_task(self._ask()))
-            await self._pause(LAST_ANSWER_WAIT_S)
+            if self._transport.broken is None:
+                await self._pause(LAST_ANSWER_WAIT_S)
         finally:
             for task in asking:
                 task.cancel()

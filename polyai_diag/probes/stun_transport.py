@@ -147,8 +147,9 @@ def _not_open(_data: bytes, _to: Address | None) -> None:
 
 
 class _Udp(asyncio.DatagramProtocol):
-    def __init__(self, owner: StunTransport) -> None:
+    def __init__(self, owner: StunTransport, *, connected: bool) -> None:
         self._owner = owner
+        self._connected = connected
         self._refusals = 0
 
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
@@ -156,8 +157,9 @@ class _Udp(asyncio.DatagramProtocol):
 
     def error_received(self, exc: Exception) -> None:
         # One ICMP error may be stray or forged; the second to our own requests is early evidence.
+        # Without one server of its own the socket cannot tell whose error it is.
         self._refusals += 1
-        if self._refusals >= 2:
+        if self._connected and self._refusals >= 2:
             self._owner.broke(exc)
 
 
@@ -166,13 +168,22 @@ class _Stream(asyncio.Protocol):
         self._owner = owner
         self._server = server
         self._splitter = StreamSplitter()
+        self._begun = False
 
     def data_received(self, data: bytes) -> None:
         try:
+            self._begin(data)
             for message in self._splitter.feed(data):
                 self._owner.received(message, self._server)
         except StunMalformed as exc:
             self._owner.broke(exc)
+
+    def _begin(self, data: bytes) -> None:
+        """Look at the first byte: text (HTTP, SSH) would pass for ChannelData of many bytes."""
+        if not self._begun and data[0] > 3:  # RFC 7983 §7: STUN begins with 0 to 3
+            said = data[:40].split(b"\r")[0].decode("ascii", "backslashreplace")
+            raise StunMalformed(f"not STUN: it begins with {said!r}")
+        self._begun = True
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._owner.broke(exc or ConnectionResetError("the server closed the connection"))
@@ -188,7 +199,10 @@ async def open_udp(
     local = (local_host, 0) if local_host else None
     family = socket.AF_UNSPEC if server or local else socket.AF_INET
     transport, _ = await loop.create_datagram_endpoint(
-        lambda: _Udp(owner), local_addr=local, remote_addr=server, family=family
+        lambda: _Udp(owner, connected=server is not None),
+        local_addr=local,
+        remote_addr=server,
+        family=family,
     )
     owner.opened(transport.sendto, transport.close, transport.get_extra_info("sockname")[:2])
     try:
@@ -198,10 +212,14 @@ async def open_udp(
 
 
 async def open_stream(
-    url: IceUrl, addresses: Sequence[net.Address], context: ssl.SSLContext, trace: Trace
+    url: IceUrl,
+    addresses: Sequence[net.Address],
+    context: ssl.SSLContext,
+    trace: Trace,
+    **notes: Any,
 ) -> StunTransport | None:
     """Connect to a TCP or TLS server; None when it failed, and the trace says at which stage."""
-    sock = await net.connect_any(list(addresses), trace, url=url.url)
+    sock = await net.connect_any(list(addresses), trace, url=url.url, **notes)
     if sock is None:
         return None
     loop = asyncio.get_running_loop()
@@ -210,9 +228,10 @@ async def open_stream(
     if url.transport == "tcp":
         transport, _ = await loop.create_connection(lambda: _Stream(owner, server), sock=sock)
         return _opened(owner, transport)
-    with trace.observe("tls_handshake", f"{url.host}:{url.port}", url=url.url) as seen:
+    endpoint = str(net.Address(addresses[0].family, url.host, url.port))
+    with trace.observe("tls_handshake", endpoint, url=url.url, **notes) as seen:
         try:
-            async with asyncio.timeout(net.TLS_TIMEOUT_S):
+            async with net.within_tls_timeout(seen):
                 transport, _ = await loop.create_connection(
                     lambda: _Stream(owner, server), sock=sock, ssl=context, server_hostname=url.host
                 )

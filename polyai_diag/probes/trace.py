@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from itertools import islice
@@ -67,10 +70,10 @@ class Seen:
     def _place(self, exc: BaseException) -> bool:
         for base, classifier in self._known.items():
             if isinstance(exc, base):
-                self.fail(classifier(exc), str(exc))
+                self.fail(classifier(exc), _words(exc))
                 return True
         if isinstance(exc, OSError):
-            self.fail(classify(exc), "" if isinstance(exc, TimeoutError) else str(exc))
+            self.fail(classify(exc), _words(exc))
             return True
         self.failure = self.failure or Failure.INTERRUPTED
         return False
@@ -171,16 +174,34 @@ class Trace:
             self._on_event(event)
 
 
+def _words(exc: BaseException) -> str:
+    """Say what an exception says, for people: without numbers of errors or lines of C."""
+    match exc:
+        case TimeoutError():
+            return ""
+        case ssl.SSLCertVerificationError():
+            return exc.verify_message
+        case ssl.SSLError():
+            return str(exc.reason or exc.strerror or exc).replace("_", " ").lower()
+        case socket.gaierror():
+            return exc.strerror or str(exc)
+        case OSError(errno=int(number)):
+            return os.strerror(number)
+    cause = f": {exc.__cause__}" if str(exc.__cause__ or "") else ""
+    return f"{exc}{cause}"
+
+
 def _bounded(value: Json) -> Json:
     """Cut long texts and long lists: what the network sends must not fill the report."""
     if isinstance(value, str):
         return _cut(value)
     if isinstance(value, dict):
-        return {_cut(key): _bounded(item) for key, item in islice(value.items(), MAX_ITEMS)}
+        return {_cut(str(key)): _bounded(item) for key, item in islice(value.items(), MAX_ITEMS)}
     if isinstance(value, list | tuple):
         return [_bounded(item) for item in value[:MAX_ITEMS]]
     return value
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…"
+    cut = text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…"
+    return cut.encode("utf-8", "replace").decode()  # JSON can bring lone surrogates

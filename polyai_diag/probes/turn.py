@@ -12,37 +12,34 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from polyai_diag import stun_message
-from polyai_diag.failures import Failure
 from polyai_diag.probes import net
 from polyai_diag.probes.stun_transport import (
     KNOWN,
     Address,
-    Reply,
     StunRefused,
     StunTransport,
     open_stream,
     open_udp,
     shown,
 )
+from polyai_diag.probes.turn_allocation import Allocation, Holdings
 from polyai_diag.probes.waiting import happens_within
-from polyai_diag.stun_message import TRANSPORT_UDP, Message, Method, StunMalformed
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Iterator, Sequence
 
+    from polyai_diag.failures import Failure
     from polyai_diag.model import IceServer, IceUrl
     from polyai_diag.probes.trace import Seen, Trace
 
-REQUEST_TIMEOUT_S = 3.0
-RELEASE_TIMEOUT_S = 1.0
-LIFETIME_S = 60  # short: what a crash leaves behind is gone in a minute
-CHANNEL = 0x4000
 ECHO_PACKETS = 20
 ECHO_SPACING_S = 0.02
 ECHO_BYTES = 80  # about an Opus packet of speech
 ECHO_WAIT_S = 1.0
+FULL_CODES = (486, 508)
+OWN_PATIENCE_S = 8.0
+ASK_AGAIN_S = 0.4
 
 
 @dataclass
@@ -61,129 +58,13 @@ class TurnProbe:
     detail: str = ""
 
 
-class Allocation:
-    """A relayed address on one server, over one transport."""
-
-    def __init__(self, transport: StunTransport, server: IceServer) -> None:
-        self._transport = transport
-        self._username = server.username
-        self._credential = server.credential
-        self._realm = ""
-        self._nonce = b""
-        self._key: bytes | None = None
-        self.relayed_address: Address | None = None
-        self.on_payload: Callable[[bytes], None] = lambda _: None
-        transport.on_other = self._take
-
-    async def challenge(self, seen: Seen) -> None:
-        """Ask unsigned: a server that wants credentials says 401 with realm and nonce."""
-        request = stun_message.request(Method.ALLOCATE, self._wanted())
-        try:
-            reply = await self._transport.ask(request, timeout_s=REQUEST_TIMEOUT_S)
-        except StunRefused as exc:
-            if exc.code != 401 or not self._learn(exc.reply):
-                raise
-            seen.note(realm=self._realm)
-            return
-        self._allocated(reply.message)
-        seen.note(open_relay=True)
-
-    async def allocate(self, seen: Seen) -> None:
-        """Ask signed for a relayed address."""
-        if self.relayed_address is None:
-            if self._username is None or self._credential is None:
-                seen.fail(Failure.STUN_UNAUTHORIZED, "no username or credential configured")
-                return
-            self._key = stun_message.long_term_key(
-                self._username, self._realm, self._credential.reveal()
-            )
-            self._allocated((await self.ask(Method.ALLOCATE, self._wanted())).message)
-        seen.note(relayed_address=shown(self.relayed_address or ("", 0)))
-
-    async def ask(self, method: Method, attributes: dict[str, Any]) -> Reply:
-        """Send a signed request; a stale nonce (438) is renewed once (RFC 8489 §9.2.5)."""
-        try:
-            return await self._ask(method, attributes)
-        except StunRefused as exc:
-            if exc.code != 438 or not self._learn(exc.reply):
-                raise
-        return await self._ask(method, attributes)
-
-    async def permit(self, peer: Address) -> None:
-        """Let a peer's address send to the relayed address (RFC 8656 §9)."""
-        await self.ask(Method.CREATE_PERMISSION, {"XOR-PEER-ADDRESS": peer})
-
-    async def bind_channel(self, peer: Address) -> None:
-        """Bind a channel, which permits the peer too (RFC 8656 §12)."""
-        await self.ask(Method.CHANNEL_BIND, {"CHANNEL-NUMBER": CHANNEL, "XOR-PEER-ADDRESS": peer})
-
-    def send_on_channel(self, payload: bytes) -> None:
-        """Send to the peer of the channel."""
-        self._transport.send(stun_message.channel_data(CHANNEL, payload, padded=True))
-
-    def send_indication(self, peer: Address, payload: bytes) -> None:
-        """Send to a peer by a Send indication (RFC 8656 §11)."""
-        body = {"XOR-PEER-ADDRESS": peer, "DATA": payload}
-        self._transport.send(bytes(stun_message.indication(Method.SEND, body)))
-
-    async def release(self) -> None:
-        """Give the relayed address back (RFC 8656 §8); silently, as the server frees it anyway."""
-        if self.relayed_address is None:
-            return
-        self.relayed_address = None
-        with contextlib.suppress(OSError, StunRefused, StunMalformed):
-            async with asyncio.timeout(RELEASE_TIMEOUT_S):
-                await self.ask(Method.REFRESH, {"LIFETIME": 0})
-
-    async def _ask(self, method: Method, attributes: dict[str, Any]) -> Reply:
-        request = stun_message.request(method, attributes)
-        if self._key is None:
-            return await self._transport.ask(request, timeout_s=REQUEST_TIMEOUT_S)
-        stun_message.sign(
-            request,
-            username=self._username or "",
-            realm=self._realm,
-            nonce=self._nonce,
-            key=self._key,
-        )
-        reply = await self._transport.ask(request, timeout_s=REQUEST_TIMEOUT_S)
-        if not reply.message.check_message_integrity(self._key):
-            raise StunMalformed("the server's answer is not signed with our credential")
-        return reply
-
-    def _learn(self, reply: Message) -> bool:
-        realm, nonce = (reply.attributes.get(name) for name in ("REALM", "NONCE"))
-        self._realm = realm or self._realm
-        self._nonce = nonce or self._nonce
-        return bool(nonce and self._realm)
-
-    def _allocated(self, reply: Message) -> None:
-        self.relayed_address = reply.attributes.get("XOR-RELAYED-ADDRESS")
-        if self.relayed_address is None:
-            raise StunMalformed("an Allocate response without XOR-RELAYED-ADDRESS")
-
-    def _take(self, data: bytes) -> None:
-        try:
-            if stun_message.is_channel_data(data):
-                self.on_payload(stun_message.parse_channel_data(data)[1])
-                return
-            message = stun_message.parse(data)
-        except StunMalformed:
-            return
-        if message.message_method is Method.DATA and "DATA" in message.attributes:
-            self.on_payload(message.attributes["DATA"])
-
-    @staticmethod
-    def _wanted() -> dict[str, Any]:
-        return {"REQUESTED-TRANSPORT": TRANSPORT_UDP, "LIFETIME": LIFETIME_S}
-
-
 async def probe_turn(
-    url: IceUrl, server: IceServer, context: ssl.SSLContext, trace: Trace
+    url: IceUrl, server: IceServer, context: ssl.SSLContext, trace: Trace, holdings: Holdings
 ) -> TurnProbe:
     """Take one URL as far as it goes: to an echo between two allocations of its own.
 
-    Both allocations are released, on cancel too.
+    Both allocations are released, on cancel too. `holdings` are those of all probes that ask
+    this server now: while it counts them, its quota proves nothing, and it is asked again.
     """
     probe = TurnProbe(url.url, url.transport)
     if url.transport == "dtls":
@@ -191,9 +72,9 @@ async def probe_turn(
         return probe
     addresses = await net.resolve(url.host, url.port, trace)
     if not addresses:
-        probe.failure = Failure.DNS_NO_ANSWER
+        probe.failure = trace.observations[-1].failure
         return probe
-    await _Attempt(probe, url, server, addresses, context, trace).run()
+    await _Attempt(probe, url, server, addresses, context, trace, holdings).run()
     return probe
 
 
@@ -207,8 +88,19 @@ class _Attempt:
     addresses: Sequence[net.Address]
     context: ssl.SSLContext
     trace: Trace
+    holdings: Holdings
+    ask_again: bool = False  # refused for what our other probes hold
 
     async def run(self) -> None:
+        """Go the whole way, from the start again where our own probes stood in it."""
+        self.patient_until_s = time.monotonic() + OWN_PATIENCE_S
+        await self._once()
+        while self.ask_again:
+            self.ask_again = False
+            await asyncio.sleep(ASK_AGAIN_S)
+            await self._once()
+
+    async def _once(self) -> None:
         started_s = time.monotonic()
         async with contextlib.AsyncExitStack() as stack:
             near = await self._allocate(stack, far_end=False)
@@ -223,46 +115,65 @@ class _Attempt:
 
     @contextlib.contextmanager
     def _stage(self, stage: str, operation: str, **notes: Any) -> Iterator[Seen]:
-        if not notes.get("far_end"):
+        far_end = bool(notes.get("far_end"))
+        if not far_end:
             self.probe.stage = stage
         with self.trace.observe(operation, self.url.url, known=KNOWN, **notes) as seen:
             yield seen
-        self._keep_failure(seen.failure, seen.notes.get("detail", ""))
+        detail = seen.notes.get("detail", "")
+        if not far_end:
+            self._keep_failure(seen.failure, detail)
+        elif seen.failure is not None:
+            self._keep_far_failure(seen.failure, detail)
 
     async def _allocate(
         self, stack: contextlib.AsyncExitStack, *, far_end: bool
     ) -> Allocation | None:
-        if not far_end:
-            self.probe.stage = "connect"
-        transport = await stack.enter_async_context(self._transport())
-        if transport is None:
-            last = self.trace.observations[-1]
-            self._keep_failure(last.failure, last.notes.get("detail", ""))
-            return None
-        allocation = Allocation(transport, self.server)
-        stack.push_async_callback(allocation.release)
+        stream: StunTransport | None = None
+        if self.url.transport != "udp":
+            stream = await self._connect(far_end=far_end)
+            if stream is None:
+                return None
+            stack.callback(stream.close)
         with self._stage("challenge", "turn_challenge", far_end=far_end) as seen:
+            # Opened here, so that a host without a route shows as a failure of this stage.
+            if stream is None:
+                stream = await stack.enter_async_context(self._udp())
+            allocation = Allocation(stream, self.server, self.holdings)
+            stack.push_async_callback(allocation.release)
             await allocation.challenge(seen)
         if not seen.ok:
             return None
         signed = self.server.credential is not None
         notes = {"far_end": far_end, "signed": signed, "username": self.server.username}
         with self._stage("allocate", "turn_allocate", **notes) as seen:
-            await allocation.allocate(seen)
-        return allocation if seen.ok else None
+            await self._grant(allocation, seen, far_end=far_end)
+        return allocation if allocation.relayed_address is not None else None
 
-    @contextlib.asynccontextmanager
-    async def _transport(self) -> AsyncIterator[StunTransport | None]:
-        if self.url.transport == "udp":
-            async with open_udp((self.addresses[0].host, self.addresses[0].port)) as udp:
-                yield udp
-            return
-        stream = await open_stream(self.url, self.addresses, self.context, self.trace)
+    async def _connect(self, *, far_end: bool) -> StunTransport | None:
+        if not far_end:
+            self.probe.stage = "connect"
+        notes = {"far_end": far_end}
+        stream = await open_stream(self.url, self.addresses, self.context, self.trace, **notes)
+        if stream is None:
+            last = self.trace.observations[-1]
+            keep = self._keep_far_failure if far_end else self._keep_failure
+            keep(last.failure, last.notes.get("detail", ""))
+        return stream
+
+    def _udp(self) -> contextlib.AbstractAsyncContextManager[StunTransport]:
+        return open_udp((self.addresses[0].host, self.addresses[0].port))
+
+    async def _grant(self, allocation: Allocation, seen: Seen, *, far_end: bool) -> None:
+        """Allocate. What our own probes have used up is no failure: it is asked for again."""
         try:
-            yield stream
-        finally:
-            if stream is not None:
-                stream.close()
+            await allocation.allocate(seen)
+        except StunRefused as exc:
+            ours = exc.code in FULL_CODES and self.holdings.counted
+            if far_end or not ours or time.monotonic() > self.patient_until_s:
+                raise
+            self.ask_again = True
+            seen.note(detail=f"{exc}, while this run holds addresses of this server; asked again")
 
     async def _relay(
         self, near: Allocation, near_address: Address, far: Allocation, far_address: Address
@@ -285,6 +196,10 @@ class _Attempt:
                 # Many clouds do not carry packets from a server to itself: this proves nothing.
                 self.probe.stage = "channel"
                 seen.note(detail="nothing came back from the server to itself: not measured")
+
+    def _keep_far_failure(self, failure: Failure | None, detail: str) -> None:
+        """Keep that the echo is not measured: the second allocation is our own wish alone."""
+        self.probe.detail = f"echo not measured: no second allocation ({detail or failure})"
 
     def _keep_failure(self, failure: Failure | None, detail: str) -> None:
         self.probe.failure, self.probe.detail = failure, detail

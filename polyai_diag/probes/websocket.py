@@ -11,13 +11,14 @@ from websockets.asyncio.client import ClientConnection
 from websockets.client import ClientProtocol
 from websockets.exceptions import (
     ConnectionClosed,
+    InvalidMessage,
     InvalidStatus,
     WebSocketException,
 )
 from websockets.uri import parse_uri
 
 from polyai_diag.failures import Failure
-from polyai_diag.probes.net import TLS_TIMEOUT_S, note_tls
+from polyai_diag.probes.net import note_tls, within_tls_timeout
 from polyai_diag.protocol import (
     Answer,
     Close,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from polyai_diag.probes.trace import Known, Trace
 
 UPGRADE_TIMEOUT_S = 5.0
+PING_TIMEOUT_S = 2.0
 MAX_MESSAGE_BYTES = 512 * 1024
 MAX_FRAMES_KEPT = 200
 
@@ -50,6 +52,8 @@ def classify_websocket(exc: WebSocketException) -> Failure:
         return Failure.HTTP_REDIRECT if redirect else Failure.HTTP_STATUS
     if isinstance(exc, ConnectionClosed):
         return Failure.WEBSOCKET_CLOSED
+    if isinstance(exc.__cause__, EOFError):
+        return Failure.CONNECTION_CLOSED
     return Failure.HTTP_MALFORMED
 
 
@@ -67,32 +71,58 @@ async def open_websocket(
     if connection is None:
         sock.close()
         return None
-    with trace.observe("websocket_upgrade", target.url, known=KNOWN) as seen:
+    with (
+        contextlib.ExitStack() as cleanup,
+        trace.observe("websocket_upgrade", target.url, known=KNOWN) as seen,
+    ):
+        cleanup.callback(connection.transport.abort)
         try:
             async with asyncio.timeout(UPGRADE_TIMEOUT_S):
                 await connection.handshake()
         except InvalidStatus as exc:
             seen.note(**_status_notes(exc))
             raise
+        except InvalidMessage:
+            if not connection.begins_with:
+                raise  # closed without a word
+            said = f"no HTTP answer: it begins with {connection.begins_with!r}"
+            seen.fail(Failure.HTTP_MALFORMED, said)
+            return None
+        except TimeoutError:
+            seen.note(
+                detail=f"connected, and no answer to the upgrade in {UPGRADE_TIMEOUT_S:.0f} s"
+            )
+            raise
+        cleanup.pop_all()
         return connection
-    connection.transport.abort()
     return None
+
+
+class _Connection(ClientConnection):
+    """Keeps how the server's answer begins: it tells what listens there, where no HTTP does."""
+
+    begins_with = b""
+
+    def data_received(self, data: bytes) -> None:
+        if not self.begins_with:
+            self.begins_with = bytes(data[:40])
+        super().data_received(data)
 
 
 async def _start(
     target: Target, sock: socket.socket, context: ssl.SSLContext, trace: Trace
-) -> ClientConnection | None:
+) -> _Connection | None:
     loop = asyncio.get_running_loop()
     uri = parse_uri(target.url)
 
-    def factory() -> ClientConnection:
+    def factory() -> _Connection:
         protocol = ClientProtocol(uri, max_size=MAX_MESSAGE_BYTES)
-        return ClientConnection(protocol, close_timeout=1)
+        return _Connection(protocol, close_timeout=1)
 
     if not target.secure:
         return (await loop.create_connection(factory, sock=sock))[1]
     with trace.observe("tls_handshake", f"{target.host}:{target.port}") as seen:
-        async with asyncio.timeout(TLS_TIMEOUT_S):
+        async with within_tls_timeout(seen):
             transport, connection = await loop.create_connection(
                 factory, sock=sock, ssl=context, server_hostname=target.host
             )
@@ -119,6 +149,10 @@ class Refused(Exception):  # noqa: N818 - the gateway's no is an answer, not an 
         super().__init__(f"{frame.code}: {frame.message}" if frame.message else frame.code)
         self.code = frame.code
         self.message = frame.message
+
+
+class CallClosed(Exception):  # noqa: N818 - the gateway's word, not an error of ours
+    """The gateway answered with a close frame."""
 
 
 class Signaling:
@@ -148,7 +182,8 @@ class Signaling:
     async def ask(self, offer: str, timeout_s: float) -> Answer:
         """Send an offer and wait for its answer.
 
-        Raises Refused for an error frame, FrameError for an answer that cannot be read,
+        Raises Refused for an error frame, CallClosed for a close frame, FrameError for an answer
+        that cannot be read,
         ConnectionClosed when the gateway hangs up, TimeoutError when nothing comes back.
         """
         while not self._answers.empty():
@@ -168,9 +203,10 @@ class Signaling:
             take(candidate)
 
     async def ping(self) -> float:
-        """Return the round trip of a WebSocket ping in ms."""
+        """Return the round trip of a WebSocket ping in ms. Raises TimeoutError."""
         started = time.monotonic()
-        await (await self._connection.ping())
+        async with asyncio.timeout(PING_TIMEOUT_S):  # behind a flood of frames no pong is seen
+            await (await self._connection.ping())
         return (time.monotonic() - started) * 1000
 
     async def close(self) -> None:
@@ -191,7 +227,10 @@ class Signaling:
             self._end(exc)
 
     def _end(self, exc: ConnectionClosed | None) -> None:
-        self.close_code = self._connection.close_code
+        if exc is not None and exc.rcvd is None and exc.sent is not None:
+            self._violated(FrameError("$", f"we hung up: {exc.sent}"))
+        code = self._connection.close_code
+        self.close_code = None if code is None else int(code)
         self.close_reason = self._connection.close_reason or ""
         self.ended_s = time.monotonic()
         self.ended.set()
@@ -199,13 +238,19 @@ class Signaling:
 
     def _take(self, text: str | bytes) -> None:
         try:
-            frame = read_frame(text)
+            frame = read_frame(text if isinstance(text, str) else text.decode())
+        except UnicodeDecodeError:
+            self._violated(FrameError("$", "a binary frame that is not text"))
+            return
         except FrameError as exc:
-            if len(self.violations) < MAX_FRAMES_KEPT:
-                self.violations.append(exc)
-            self._answer(exc)
+            self._violated(exc)
             return
         self._take_frame(frame)
+
+    def _violated(self, exc: FrameError) -> None:
+        if len(self.violations) < MAX_FRAMES_KEPT:
+            self.violations.append(exc)
+        self._answer(exc)
 
     def _take_frame(self, frame: Frame) -> None:
         match frame:
@@ -221,6 +266,7 @@ class Signaling:
                 self.closed_by_gateway = True
                 self.ended_s = time.monotonic()
                 self.ended.set()
+                self._answer(CallClosed("a close frame in place of the answer"))
             case Other() if len(self.others) < MAX_FRAMES_KEPT:
                 self.others.append(frame.type)
 

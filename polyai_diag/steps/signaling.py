@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from websockets.exceptions import ConnectionClosed
 
+from polyai_diag.analysis.sdp import parse_sdp
 from polyai_diag.failures import Failure
 from polyai_diag.model import IceServer, parse_ice_url
 from polyai_diag.probes import net
 from polyai_diag.probes.ice import Call
 from polyai_diag.probes.websocket import KNOWN as KNOWN_WEBSOCKET
-from polyai_diag.probes.websocket import Refused, Signaling
+from polyai_diag.probes.websocket import CallClosed, Refused, Signaling
 from polyai_diag.protocol import Answer, FrameError, offer_frame
 from polyai_diag.steps.gateway import open_signaling
 from polyai_diag.steps.walk import Walk, run_check
@@ -26,6 +27,7 @@ TRANSPORTS = ("udp", "tcp", "tls")  # the cheapest first, as ICE prefers them
 KNOWN: Known = {
     **KNOWN_WEBSOCKET,
     Refused: lambda _: Failure.GATEWAY_ERROR,
+    CallClosed: lambda _: Failure.WEBSOCKET_CLOSED,
     FrameError: lambda _: Failure.FRAME_INVALID,
 }
 
@@ -97,6 +99,7 @@ async def _offer(
     with trace.observe("offer_answer", target.url, known=KNOWN, mode=mode or "default") as seen:
         try:
             answer = await connection.ask(offer, ANSWER_TIMEOUT_S)
+            _read_sdp(answer)
         except Refused as exc:
             code = exc.code
             seen.note(code=exc.code, message=exc.message)
@@ -106,6 +109,9 @@ async def _offer(
         except FrameError as exc:
             seen.note(path=exc.path)
             raise
+        except CallClosed as exc:
+            seen.note(close_reason=str(exc))
+            raise
         except ConnectionClosed:
             seen.note(close_code=connection.close_code, close_reason=connection.close_reason)
             raise
@@ -113,6 +119,14 @@ async def _offer(
             seen.note(session_id=answer.session_id)
             return answer, None
     return None, code
+
+
+def _read_sdp(answer: Answer) -> None:
+    """Raise FrameError where the answer holds no session description."""
+    try:
+        parse_sdp(answer.sdp)
+    except ValueError as exc:
+        raise FrameError("$.data.sdp", f"not a session description: {exc}") from None
 
 
 async def _ping(connection: Signaling, trace: Trace) -> float | None:

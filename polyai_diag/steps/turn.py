@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from polyai_diag.model import Status
 from polyai_diag.probes.turn import TurnProbe, probe_turn
+from polyai_diag.probes.turn_allocation import Holdings
 from polyai_diag.steps.walk import Walk, run_check
 
 if TYPE_CHECKING:
@@ -29,9 +32,14 @@ def turn_urls(walk: Walk) -> list[tuple[IceUrl, IceServer]]:
 async def turn(walk: Walk, trace: Trace) -> None:
     """Ask all URLs at once."""
     urls = turn_urls(walk)
+    if not urls:
+        trace.end(Status.SKIPPED, "no TURN server is configured")
+        return
     trace.progress(f"Asking {len(urls)} TURN URL{'s' * (len(urls) != 1)} for relayed addresses")
+    holdings: defaultdict[str, Holdings] = defaultdict(Holdings)
     probing = [
-        asyncio.create_task(probe_turn(url, server, walk.context, trace)) for url, server in urls
+        asyncio.create_task(probe_turn(url, server, walk.context, trace, holdings[url.host]))
+        for url, server in urls
     ]
     try:
         for done in asyncio.as_completed(probing):
@@ -44,7 +52,7 @@ async def turn(walk: Walk, trace: Trace) -> None:
         await asyncio.gather(*probing, return_exceptions=True)
     order = {url.url: number for number, (url, _) in enumerate(urls)}
     trace.data["urls"].sort(key=lambda row: order[row["url"]])
-    failed = [probe for probe in walk.turn_probes if not probe.ok]
+    failed = [probe for probe in walk.turn_probes if not probe.ok and probe.failure]
     if failed:
         trace.fail(f"{len(failed)} of {len(urls)} TURN URLs do not relay")
 

@@ -1,0 +1,357 @@
+"""The TURN probe against real coturn, and against servers that are no TURN servers."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from polyai_diag import IceServer, Report, Target, diagnose
+from polyai_diag.failures import Failure
+from polyai_diag.model import Event, Observation, Observed, parse_ice_url
+from polyai_diag.probes.stun_transport import open_udp
+from polyai_diag.probes.trace import Trace
+from polyai_diag.probes.turn_allocation import Allocation, Holdings
+from polyai_diag.sandbox.turn import TurnServer
+from polyai_diag.steps.turn import check_turn
+from tests.aio import in_loop, in_loop_for, until
+from tests.real.coturn import Coturn, running_coturn
+from tests.real.foreign import Certified, Handler, closed_port, http, silent, tcp_server
+
+pytestmark = pytest.mark.coturn
+
+ALL = ("udp", "tcp", "tls")
+FREED_S = 2.0
+
+
+def turn_urls(coturn: Coturn, *transports: str) -> list[str]:
+    wanted = transports or ALL
+    return [u for u in coturn.urls() if u[:4] == "turn" and parse_ice_url(u).transport in wanted]
+
+
+def aimed(
+    urls: list[str],
+    username: str | None = "alice",
+    credential: str | None = "s3cret",
+    *,
+    ca_file: Path | str | None = None,
+) -> Target:
+    return Target(
+        "ws://127.0.0.1:1/",
+        ice_servers=[IceServer(urls, username, credential)],
+        third_party=False,
+        ca_file=str(ca_file) if ca_file else None,
+    )
+
+
+async def judged(target: Target) -> Report:
+    return await diagnose(target, steps=("turn",))
+
+
+def rows(report: Report) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = report.step("turn").data["urls"]
+    return found
+
+
+def of(report: Report, operation: str) -> list[Observation]:
+    return [o for o in report.step("turn").observations if o.operation == operation]
+
+
+@in_loop
+async def test_the_right_password_reaches_the_relayed_echo(coturn: Coturn) -> None:
+    report = await judged(aimed(turn_urls(coturn), ca_file=coturn.ca_file))
+    assert report.root_causes == ()
+    assert [row["transport"] for row in rows(report)] == list(ALL)
+    for row in rows(report):
+        assert (row["stage"], row["ok"], row["failure"]) == ("relayed_echo", True, None)
+        assert row["sent"] == 20
+        assert 0 < row["rtt_p50_ms"] <= row["rtt_p95_ms"] < 200
+        assert 0 < row["setup_ms"] < 1000
+        assert row["relayed_address"].startswith("127.0.0.1:")
+    udp, tcp, _ = rows(report)
+    assert (udp["lost"], tcp["lost"]) == (0, 0)  # TLS loses packets in coturn now and then
+
+
+@pytest.mark.parametrize(
+    ("username", "credential", "said"),
+    [
+        ("alice", "wrong", "401 Unauthorized"),
+        ("nobody", "s3cret", "401 Unauthorized"),
+        (None, None, "no username or credential configured"),
+    ],
+)
+@in_loop
+async def test_credentials_that_are_refused(
+    coturn: Coturn, username: str | None, credential: str | None, said: str
+) -> None:
+    report = await judged(aimed(turn_urls(coturn), username, credential, ca_file=coturn.ca_file))
+    assert report.root_causes == ("turn-credentials-rejected",)
+    assert all(o.failure is None for o in of(report, "turn_challenge"))
+    refused = of(report, "turn_allocate")
+    assert [o.failure for o in refused] == [Failure.STUN_UNAUTHORIZED] * len(ALL)
+    assert {o.notes["signed"] for o in refused} == {credential is not None}
+    assert {row["detail"] for row in rows(report)} == {said}
+    assert "wrong" not in report.to_json()
+
+
+@in_loop
+async def test_credentials_that_have_expired(tmp_path: Path) -> None:
+    with running_coturn(tmp_path, "use-auth-secret", "static-auth-secret=hush") as coturn:
+        urls = turn_urls(coturn)
+        report = await judged(aimed(urls, "1600000000:bob", "stale", ca_file=coturn.ca_file))
+    assert report.root_causes == ("turn-credentials-expired",)
+    assert "2020-09-13" in report.findings[0].summary
+
+
+@in_loop
+async def test_a_quota_of_two_is_free_again_after_each_run(tmp_path: Path) -> None:
+    with running_coturn(tmp_path, "user-quota=2") as coturn:
+        target = aimed(turn_urls(coturn, "udp"))
+        for _ in range(3):
+            async with asyncio.timeout(FREED_S):  # coturn counts a released one a while longer
+                await echoes(target)
+
+
+async def echoes(target: Target) -> None:
+    """Ask until the echo is reached: two allocations were granted. Only asking tells."""
+    while rows(await judged(target))[0]["stage"] != "relayed_echo":  # noqa: ASYNC110 - see above
+        await asyncio.sleep(0.1)
+
+
+@in_loop
+async def test_a_quota_that_our_own_urls_fill_is_no_finding(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.mkdir()
+    two.mkdir()
+    with running_coturn(one, "user-quota=1") as single, running_coturn(two, "user-quota=2") as pair:
+        reports = await asyncio.gather(
+            *(judged(aimed(turn_urls(c), ca_file=c.ca_file)) for c in (single, pair))
+        )
+    for report in reports:
+        assert (report.root_causes, report.findings) == ((), ())
+        assert [row["ok"] for row in rows(report)] == [True] * len(ALL)
+    for row in rows(reports[0]):
+        assert (row["stage"], row["failure"]) == ("allocate", None)
+        assert "486" in row["detail"]
+
+
+@pytest.mark.parametrize(
+    ("options", "cause"),
+    [
+        (("total-quota=1",), "turn-quota-reached"),
+        (("user-quota=1",), "turn-quota-reached"),
+        (("min-port=50000", "max-port=50000"), "turn-out-of-capacity"),
+    ],
+)
+@in_loop
+async def test_a_server_that_others_have_filled(
+    tmp_path: Path, options: tuple[str, ...], cause: str
+) -> None:
+    with running_coturn(tmp_path, *options) as coturn:
+        async with held_allocation(coturn):
+            report = await judged(aimed(turn_urls(coturn), ca_file=coturn.ca_file))
+    assert report.root_causes == (cause,)
+    assert [row["ok"] for row in rows(report)] == [False] * len(ALL)
+
+
+@contextlib.asynccontextmanager
+async def held_allocation(coturn: Coturn) -> AsyncIterator[Allocation]:
+    """Someone else's allocation, for as long as the block lasts."""
+    server = IceServer(turn_urls(coturn, "udp"), coturn.username, coturn.password)
+    trace = Trace("turn")
+    async with open_udp((coturn.host, coturn.udp_port)) as transport:
+        allocation = Allocation(transport, server, Holdings())
+        with trace.observe("turn_allocate", "someone else") as seen:
+            await allocation.challenge(seen)
+            await allocation.allocate(seen)
+        try:
+            yield allocation
+        finally:
+            await allocation.release()
+
+
+@in_loop
+async def test_a_hardened_server_is_not_at_fault(tmp_path: Path) -> None:
+    with running_coturn(tmp_path, "denied-peer-ip=127.0.0.0-127.255.255.255") as coturn:
+        report = await judged(aimed(turn_urls(coturn), ca_file=coturn.ca_file))
+    assert report.findings == ()
+    for row in rows(report):
+        assert (row["ok"], row["stage"], row["sent"]) == (True, "permission", 0)
+        assert "echo not measured" in row["detail"]
+
+
+@in_loop
+async def test_a_stale_nonce_is_renewed(tmp_path: Path) -> None:
+    with running_coturn(tmp_path, "stale-nonce=1") as coturn:
+        async with held_allocation(coturn) as allocation, asyncio.timeout(5):
+            before = allocation._nonce
+            while allocation._nonce == before:  # coturn tells of a stale nonce only when asked
+                await allocation.permit(("127.0.0.1", 9))
+                await asyncio.sleep(0.05)
+
+
+@in_loop
+async def test_certificates(coturn: Coturn, tmp_path: Path) -> None:
+    elsewhere = Certified(tmp_path, "turn.example")
+    urls = turn_urls(coturn, "tls")
+    async with tcp_server(silent, tls=elsewhere.context) as port:
+        unknown, other_host = await asyncio.gather(
+            judged(aimed(urls)),
+            judged(aimed([f"turns:127.0.0.1:{port}"], ca_file=elsewhere.ca_file)),
+        )
+    for report, failure in (
+        (unknown, Failure.TLS_UNTRUSTED),
+        (other_host, Failure.TLS_WRONG_HOST),
+    ):
+        assert report.root_causes == ("tls-certificate-invalid",)
+        assert [o.failure for o in of(report, "tls_handshake")] == [failure]
+        assert rows(report)[0]["failure"] == failure
+        assert "_ssl.c" not in report.to_json()
+
+
+async def slams(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read(20)
+
+
+@pytest.mark.parametrize(
+    ("handler", "failure", "within_s"),
+    [
+        (silent, Failure.GENERIC_TIMEOUT, 3.5),
+        (slams, Failure.CONNECTION_RESET, 0.5),
+    ],
+)
+@in_loop
+async def test_something_that_is_no_turn_server(
+    handler: Handler, failure: Failure, within_s: float
+) -> None:
+    async with tcp_server(handler) as port, asyncio.timeout(within_s):
+        report = await judged(aimed([f"turn:127.0.0.1:{port}?transport=tcp"]))
+    assert report.root_causes == ("turn-unreachable",)
+    assert (rows(report)[0]["stage"], rows(report)[0]["failure"]) == ("challenge", failure)
+
+
+@in_loop
+async def test_a_port_that_speaks_http() -> None:
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(20)
+        writer.write(http("400 Bad Request", "no").encode())
+        await reader.read()
+
+    async with tcp_server(speak) as port, asyncio.timeout(1):
+        report = await judged(aimed([f"turn:127.0.0.1:{port}?transport=tcp"]))
+    assert report.root_causes == ("turn-unreachable",)
+    assert rows(report)[0]["failure"] == Failure.STUN_MALFORMED
+    assert rows(report)[0]["detail"] == "not STUN: it begins with 'HTTP/1.1 400 Bad Request'"
+
+
+@in_loop
+async def test_ports_that_are_closed() -> None:
+    port = closed_port()
+    urls = [f"turn:127.0.0.1:{port}?transport={t}" for t in ("udp", "tcp")]
+    async with asyncio.timeout(1):
+        report = await judged(aimed([*urls, f"turn:[::1]:{port}?transport=tcp"]))
+    assert report.root_causes == ("turn-unreachable",)
+    assert {row["failure"] for row in rows(report)} == {Failure.CONNECTION_REFUSED}
+
+
+@in_loop
+async def test_a_udp_host_without_a_route_is_a_failure_of_the_network() -> None:
+    report = await judged(aimed(["turn:[2001:db8::1]:3478"]))
+    assert report.step("turn").status == "failed"
+    assert report.root_causes == ("turn-unreachable",)
+    assert rows(report)[0]["failure"] in (Failure.NETWORK_UNREACHABLE, Failure.GENERIC_TIMEOUT)
+
+
+@in_loop
+async def test_a_name_that_does_not_exist() -> None:
+    report = await judged(aimed(["turn:turn.invalid"]))
+    assert report.root_causes == ("turn-unreachable",)
+    assert rows(report)[0]["failure"] == Failure.DNS_NXDOMAIN
+
+
+@in_loop
+async def test_what_is_not_probed_is_not_at_fault() -> None:
+    report = await judged(aimed(["turns:127.0.0.1:5349?transport=udp"]))
+    assert report.findings == ()
+    assert rows(report)[0]["detail"] == "TURN over DTLS is not probed"
+    alone = await check_turn(Target("ws://127.0.0.1:1/", ice_servers=[]))
+    assert (alone.status, alone.reason) == ("skipped", "no TURN server is configured")
+
+
+# --- silence after the challenge --------------------------------------------------------------
+
+
+@in_loop_for(10)
+async def test_a_server_that_falls_silent_after_the_challenge() -> None:
+    async with TurnServer(users={"alice": "s3cret"}) as server, dropping_signed(server) as port:
+        report = await judged(aimed([f"turn:127.0.0.1:{port}"]))
+    assert rows(report)[0]["stage"] == "allocate"
+    assert rows(report)[0]["failure"] == Failure.GENERIC_TIMEOUT
+    assert report.root_causes == ("turn-unreachable",)
+
+
+@contextlib.asynccontextmanager
+async def dropping_signed(server: TurnServer) -> AsyncIterator[int]:
+    """A relay before a TURN server that lets short requests through: unsigned ones."""
+    loop = asyncio.get_running_loop()
+
+    class Front(asyncio.DatagramProtocol):
+        client: Any = None
+
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            self.transport: Any = transport
+
+        def datagram_received(self, data: bytes, addr: Any) -> None:
+            if addr[1] == server.udp_port:
+                self.transport.sendto(data, self.client)
+            elif len(data) < 60:
+                self.client = addr
+                self.transport.sendto(data, ("127.0.0.1", server.udp_port))
+
+    transport, _ = await loop.create_datagram_endpoint(Front, local_addr=("127.0.0.1", 0))
+    try:
+        yield transport.get_extra_info("sockname")[1]
+    finally:
+        transport.close()
+
+
+# --- cancelled --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("after", ["turn_challenge", "turn_allocate", "turn_channel"])
+@in_loop
+async def test_cancelled_it_leaves_nothing_behind(after: str) -> None:
+    """The moments are those right after an exchange: the next one is on its way."""
+    async with TurnServer(users={"alice": "s3cret"}) as server:
+        port = server.udp_port
+        urls = [f"turn:127.0.0.1:{port}?transport={t}" for t in ("udp", "tcp")]
+        task: asyncio.Task[Report]
+        cancelled: list[Any] = []
+
+        def cancel(event: Event) -> None:
+            if (
+                isinstance(event, Observed)
+                and event.observation.operation == after
+                and not cancelled
+            ):
+                cancelled.append(task.cancel())
+
+        task = asyncio.create_task(diagnose(aimed(urls), steps=("turn",), on_event=cancel))
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        async with asyncio.timeout(FREED_S):
+            await until(lambda: not server.allocations)
+
+
+@in_loop
+async def test_a_cancelled_check_leaves_nothing_in_coturn(tmp_path: Path) -> None:
+    with running_coturn(tmp_path, "user-quota=2") as coturn:
+        task = asyncio.create_task(check_turn(aimed(turn_urls(coturn, "udp"))))
+        await asyncio.sleep(0.1)  # in the midst of the echo, which takes 0.4 s
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        async with asyncio.timeout(FREED_S):
+            await echoes(aimed(turn_urls(coturn, "udp")))
