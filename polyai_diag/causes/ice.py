@@ -29,6 +29,13 @@ _REFUSED = (
     Failure.STUN_STALE_NONCE,  # again, after the nonce was renewed
     Failure.STUN_ERROR,
 )
+_UDP_UNANSWERED = (
+    Failure.GENERIC_TIMEOUT,
+    Failure.CONNECTION_REFUSED,
+    Failure.HOST_UNREACHABLE,
+    Failure.NETWORK_UNREACHABLE,
+    Failure.PERMISSION_DENIED,
+)
 _CUT_OFF = (
     Failure.GENERIC_TIMEOUT,
     Failure.CONNECTION_CLOSED,
@@ -52,7 +59,10 @@ _CUT_OFF = (
     explains=("stun-unreachable", "ice-failed", "turn-not-configured"),
 )
 def udp_blocked(facts: Facts) -> Iterator[Evidence | Seen]:
-    """No UDP server of two operators or more answers, while TCP to the same host works."""
+    """No UDP server of two operators or more answers, while TCP to the same host works.
+
+    A firewall that rejects answers by ICMP, in the servers' name: that is no answer of theirs.
+    """
     silent, operators = _silent_udp(facts)
     control = _control(facts, {seen.host for seen in silent})
     if not silent or len(operators) < OPERATORS_LEAST or control is None:
@@ -63,7 +73,9 @@ def udp_blocked(facts: Facts) -> Iterator[Evidence | Seen]:
         else:
             sent = seen.note("sent")
             asked = f"{sent} requests over UDP" if sent else "asked over UDP"
-            yield seen.says(f"{seen.observation.endpoint}: {asked}, no answer")
+            is_silent = seen.observation.failure is Failure.GENERIC_TIMEOUT
+            said = "no answer" if is_silent else f"rejected ({seen.observation.failure})"
+            yield seen.says(f"{seen.observation.endpoint}: {asked}, {said}")
     yield control
 
 
@@ -71,7 +83,7 @@ def _silent_udp(facts: Facts) -> tuple[list[Seen], set[str]]:
     """What was asked over UDP, if none of it answered; and how many operators that was."""
     asked = [*facts.seen("stun_binding"), *_turn_udp(facts)]
     direct = list(_direct_checks(facts))
-    answered = any(s.observation.failure is not Failure.GENERIC_TIMEOUT for s in asked)
+    answered = any(s.observation.failure not in _UDP_UNANSWERED for s in asked)
     if not asked or answered or any(_succeeded(s) for s in direct):
         return [], set()
     operators = {seen.host for seen in asked} | ({"the gateway's media"} if direct else set())

@@ -36,7 +36,10 @@ class Nat(NamedTuple):
 
 
 async def ask_nat(servers: Sequence[Address], trace: Trace) -> Nat:
-    """Ask several servers from one socket; use RFC 5780 where one of them offers it."""
+    """Ask several servers from one socket; use RFC 5780 where one of them offers it.
+
+    Filtering is asked from a socket of its own: who was written to may answer through any filter.
+    """
     if not servers:
         return Nat(UNKNOWN, UNKNOWN, [])
     async with open_udp(local_host=_any_local(servers[0])) as transport:
@@ -49,9 +52,8 @@ async def ask_nat(servers: Sequence[Address], trace: Trace) -> Nat:
             primary, alternate = other
             for server in ((alternate[0], primary[1]), alternate):
                 await _map(transport, server, trace, mapped)
-        mapping = classify_mapping(mapped)
-        filtering = await _filtering(transport, other[0], trace) if other else UNKNOWN
-    return Nat(mapping, filtering, list(dict.fromkeys(mapped.values())))
+    filtering = await _filtering(other[0], trace) if other else UNKNOWN
+    return Nat(classify_mapping(mapped), filtering, list(dict.fromkeys(mapped.values())))
 
 
 def classify_mapping(mapped: dict[Address, Address]) -> str:
@@ -84,12 +86,13 @@ async def _map(
     return None
 
 
-async def _filtering(transport: StunTransport, server: Address, trace: Trace) -> str:
-    if await _answers(transport, server, CHANGE_IP | CHANGE_PORT, trace):
-        return INDEPENDENT
-    if await _answers(transport, server, CHANGE_PORT, trace):
-        return ADDRESS_DEPENDENT
-    return PORT_DEPENDENT
+async def _filtering(server: Address, trace: Trace) -> str:
+    async with open_udp(local_host=_any_local(server)) as transport:
+        if await _answers(transport, server, CHANGE_IP | CHANGE_PORT, trace):
+            return INDEPENDENT
+        if await _answers(transport, server, CHANGE_PORT, trace):
+            return ADDRESS_DEPENDENT
+        return PORT_DEPENDENT
 
 
 async def _answers(transport: StunTransport, server: Address, change: int, trace: Trace) -> bool:
