@@ -99,7 +99,12 @@ class Report:
                 f"this version reads up to {SCHEMA_VERSION}: install a newer polyai-diag"
             )
         _check(record)
-        return cls(record)
+        report = cls(record)
+        try:
+            report.findings  # noqa: B018 - notes are free in form: a doctored one shows in judging
+        except (TypeError, ValueError, KeyError, AttributeError) as exc:
+            raise ReportError(f"the notes of this report are not of this tool: {exc!r}") from None
+        return report
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per observation: step, operation, endpoint, times in ms, failure.

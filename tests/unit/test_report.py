@@ -152,3 +152,11 @@ def test_another_ending_is_refused_and_nothing_written(tmp_path: Path, name: str
 def test_what_cannot_be_written_is_an_os_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="nowhere"):
         Report(FAILED).save(tmp_path / "nowhere" / "report.json")
+
+
+def test_a_doctored_note_is_one_line_and_no_traceback() -> None:
+    seen = saw("ice_connect", "gateway", Failure.ICE_FAILED, pairs="not a list")
+    document = msgspec.to_builtins(record(step("call", seen, status=Status.FAILED)))
+    with pytest.raises(ReportError) as refused:
+        Report.from_json(json.dumps(document))
+    assert "\n" not in str(refused.value)
