@@ -78,7 +78,8 @@ def _draw(
     ):
         if curve:
             axes.plot(*zip(*curve, strict=True), color=colour, lw=width, ls=dashes, clip_on=False)
-    if bandwidth_hz and 100 <= bandwidth_hz <= 24000:
+    highest_hz = max((curve[-1][0] for curve in (sent, received) if curve), default=0.0)
+    if bandwidth_hz and 100 <= bandwidth_hz < highest_hz:
         axes.axvline(bandwidth_hz, color=_SENT, linewidth=0.8, linestyle=(0, (1.5, 2)))
         left = bandwidth_hz > 2000
         axes.annotate(

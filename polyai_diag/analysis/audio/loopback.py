@@ -20,6 +20,7 @@ CORRELATION_LEAST = 0.5  # a chirp that resembles less than this is not found
 EDGE_S = 0.05
 BANDWIDTH_DROP_DB = 12.0
 BANDS_PER_OCTAVE = 6
+LOWEST_BAND_HZ = 50.0
 
 
 @dataclass(frozen=True)
@@ -155,9 +156,9 @@ def _thd_n_db(tone: NDArray[np.float32]) -> float | None:
 
 
 def _bands(sound: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return sixth-octave centre frequencies and the level in each, dBFS."""
-    octaves = np.log2(SWEEP_HZ[1] / 50.0)
-    centres = 50.0 * 2 ** (np.arange(int(octaves * BANDS_PER_OCTAVE) + 1) / BANDS_PER_OCTAVE)
+    """Return sixth-octave centre frequencies, the sweep's end the last, and each level in dBFS."""
+    bands = int(np.log2(SWEEP_HZ[1] / LOWEST_BAND_HZ) * BANDS_PER_OCTAVE)
+    centres = SWEEP_HZ[1] * 2 ** (np.arange(-bands, 1) / BANDS_PER_OCTAVE)
     if len(sound) < 4800:
         return centres, np.full(len(centres), -120.0)
     power = np.square(np.abs(np.fft.rfft(sound))) * 2 / len(sound) ** 2
