@@ -328,9 +328,10 @@ def gives(body: str, status: HTTPStatus = HTTPStatus.OK) -> Callable[..., Respon
     [
         (gives('{"error": "x"}', HTTPStatus.UNAUTHORIZED), "token-rejected", "answered 401"),
         (gives("no", HTTPStatus.INTERNAL_SERVER_ERROR), "ice-servers-unavailable", "answered 500"),
-        (gives("<html>hello</html>"), "ice-servers-unavailable", "ice-servers"),
-        (gives("[" * 60_000), "ice-servers-unavailable", "ice-servers"),
-        (gives('{"iceServers": "' + "x" * 2_000_000), "ice-servers-unavailable", "ice-servers"),
+        (gives("<html>hello</html>"), "ice-servers-unavailable", "the answer is not JSON"),
+        (gives("[" * 60_000), "ice-servers-unavailable", "the answer is not JSON"),
+        (gives("[]"), "ice-servers-unavailable", "no iceServers list in the answer"),
+        (gives("[" + "0," * 1_000_000), "ice-servers-unavailable", "longer than 65536 bytes"),
     ],
 )
 @in_loop
