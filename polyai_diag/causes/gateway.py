@@ -204,9 +204,9 @@ def signaling_lost(facts: Facts) -> Iterator[Evidence | Seen]:
 def ice_servers_unavailable(facts: Facts) -> Iterator[Evidence | Seen]:
     """GET /api/v1/ice-servers failed."""
     for seen in facts.failed("ice_servers_fetch"):
-        status = seen.note("status")
+        status, detail = seen.note("status"), seen.note("detail")
         said = f"answered {status}" if status else f"failed: {seen.observation.failure}"
-        yield seen.says(f"{seen.observation.endpoint} {said}")
+        yield seen.says(f"{seen.observation.endpoint} {said}{f' ({detail})' if detail else ''}")
 
 
 @cause(

@@ -121,6 +121,8 @@ async def _get(url: str, headers: dict[str, str], context: ssl.SSLContext, seen:
         seen.fail(Failure.HTTP_REDIRECT, location=response.headers.get("location"))
     elif response.status_code != 200:
         seen.fail(Failure.HTTP_STATUS, body=body[:400].decode("utf-8", "replace"))
+    elif len(body) > MAX_BODY_BYTES:
+        seen.fail(Failure.HTTP_MALFORMED, f"the answer is longer than {MAX_BODY_BYTES} bytes")
     else:
         return _json(body, seen)
     return None

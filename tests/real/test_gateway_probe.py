@@ -15,13 +15,14 @@ from aiortc.mediastreams import AudioStreamTrack
 from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Response
 
-from polyai_diag import Report, Target, diagnose
+from polyai_diag import IceServer, Report, Target, diagnose
 from polyai_diag.failures import Failure
 from polyai_diag.media import aiortc_taps
 from polyai_diag.model import Event, Observed, Status
+from polyai_diag.sandbox.turn import TurnServer
 from polyai_diag.steps.call import check_call
 from polyai_diag.steps.signaling import check_signaling
-from tests.aio import in_loop, in_loop_for
+from tests.aio import in_loop, in_loop_for, until
 from tests.real.foreign import (
     HOST,
     ICE_SERVERS_PATH,
@@ -327,9 +328,10 @@ def gives(body: str, status: HTTPStatus = HTTPStatus.OK) -> Callable[..., Respon
     [
         (gives('{"error": "x"}', HTTPStatus.UNAUTHORIZED), "token-rejected", "answered 401"),
         (gives("no", HTTPStatus.INTERNAL_SERVER_ERROR), "ice-servers-unavailable", "answered 500"),
-        (gives("<html>hello</html>"), "ice-servers-unavailable", "ice-servers"),
-        (gives("[" * 60_000), "ice-servers-unavailable", "ice-servers"),
-        (gives('{"iceServers": "' + "x" * 2_000_000), "ice-servers-unavailable", "ice-servers"),
+        (gives("<html>hello</html>"), "ice-servers-unavailable", "the answer is not JSON"),
+        (gives("[" * 60_000), "ice-servers-unavailable", "the answer is not JSON"),
+        (gives("[]"), "ice-servers-unavailable", "no iceServers list in the answer"),
+        (gives("[" + "0," * 1_000_000), "ice-servers-unavailable", "longer than 65536 bytes"),
     ],
 )
 @in_loop
@@ -548,6 +550,21 @@ async def test_calls(script: Script, causes: tuple[str, ...], within_s: float) -
         assert "AB:AB" in summary(report)
 
 
+@in_loop_for(28)
+async def test_an_agent_that_says_nothing_is_given_fifteen_seconds() -> None:
+    answers_silence = answers(lambda sdp: sdp)
+
+    async def refuses_echo(connection: ServerConnection, _: dict[str, Any]) -> None:
+        await connection.send(json.dumps(error("FORBIDDEN")))
+        await answers_silence(connection, json.loads(await connection.recv()))
+
+    async with websocket_server(refuses_echo) as port, asyncio.timeout(22):
+        report = await judged(signaling_url(port), steps=("audio",))
+    assert report.root_causes == ("silent-audio",)
+    assert "no speech from the agent in 15 s" in summary(report)
+    assert report.step("audio").data["mode"] == "agent"
+
+
 # --- cancelled --------------------------------------------------------------------------------
 
 
@@ -590,6 +607,22 @@ async def test_a_cancelled_check_leaves_nothing(check: Any, after_s: float) -> N
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+
+
+@pytest.mark.parametrize("over", ["udp", "tcp"])
+@in_loop
+async def test_a_cancelled_call_gives_its_relayed_address_back(over: str) -> None:
+    async with TurnServer(users={"alice": "s3cret"}) as turn, websocket_server(sends()) as port:
+        url = f"turn:{HOST}:{turn.udp_port}?transport={over}"
+        servers = [IceServer(url, "alice", "s3cret")]
+        target = Target(signaling_url(port), TOKEN, ice_servers=servers, third_party=False)
+        task = asyncio.create_task(check_call(target))
+        await until(lambda: turn.allocations > 0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        async with asyncio.timeout(1):
+            await until(lambda: turn.allocations == 0)
 
 
 @in_loop

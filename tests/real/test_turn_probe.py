@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -142,14 +143,17 @@ async def test_a_quota_that_our_own_urls_fill_is_no_finding(tmp_path: Path) -> N
     [
         (("total-quota=1",), "turn-quota-reached"),
         (("user-quota=1",), "turn-quota-reached"),
-        (("min-port=50000", "max-port=50000"), "turn-out-of-capacity"),
+        (("min-port={free}", "max-port={free}"), "turn-out-of-capacity"),
     ],
 )
 @in_loop
 async def test_a_server_that_others_have_filled(
     tmp_path: Path, options: tuple[str, ...], cause: str
 ) -> None:
-    with running_coturn(tmp_path, *options) as coturn:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        free = probe.getsockname()[1]
+    with running_coturn(tmp_path, *(option.format(free=free) for option in options)) as coturn:
         async with held_allocation(coturn):
             report = await judged(aimed(turn_urls(coturn), ca_file=coturn.ca_file))
     assert report.root_causes == (cause,)
