@@ -1,4 +1,4 @@
-"""The table of steps: what each needs, what it comes after, when it makes sense, its limit."""
+"""The table of steps: what each needs, what it comes after, its limit."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from polyai_diag.steps.gateway import gateway
 from polyai_diag.steps.nat import nat
 from polyai_diag.steps.opus import opus
 from polyai_diag.steps.signaling import signaling
-from polyai_diag.steps.stun import stun, udp_servers
+from polyai_diag.steps.stun import stun
 from polyai_diag.steps.token import token
-from polyai_diag.steps.turn import turn, turn_urls
+from polyai_diag.steps.turn import turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
-    from polyai_diag.steps.walk import Check, Walk
+    from polyai_diag.steps.walk import Check
 
 
 class PlanError(InputError):
@@ -36,16 +36,7 @@ class Step:
     limit_s: float
     needs: tuple[str, ...] = ()  # must have passed; the step is skipped without it
     after: tuple[str, ...] = ()  # order only
-    unless: Callable[[Walk], str | None] = lambda _: None  # a reason to skip it
     places_call: bool = False
-
-
-def _no_udp_server(walk: Walk) -> str | None:
-    return None if udp_servers(walk) else "no STUN or TURN server over UDP is known"
-
-
-def _no_turn(walk: Walk) -> str | None:
-    return None if turn_urls(walk) else "no TURN server is configured"
 
 
 PLAN: tuple[Step, ...] = (
@@ -55,9 +46,9 @@ PLAN: tuple[Step, ...] = (
         "signaling", signaling, "Offer and answer", 25,
         needs=("gateway",), after=("stun", "turn"), places_call=True,
     ),
-    Step("stun", stun, "STUN over UDP", 8, after=("gateway",), unless=_no_udp_server),
-    Step("turn", turn, "TURN, every transport", 15, after=("gateway",), unless=_no_turn),
-    Step("nat", nat, "Address translation", 10, after=("stun",), unless=_no_udp_server),
+    Step("stun", stun, "STUN over UDP", 8, after=("gateway",)),
+    Step("turn", turn, "TURN, every transport", 15, after=("gateway",)),
+    Step("nat", nat, "Address translation", 10, after=("stun",)),
     Step("opus", opus, "Opus negotiation", 3, needs=("signaling",), places_call=True),
     Step("call", call, "ICE, DTLS, RTP", 22, needs=("opus",), places_call=True),
     Step("audio", audio, "Sound there and back", 30, needs=("call",), places_call=True),

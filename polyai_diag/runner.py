@@ -140,7 +140,7 @@ class Runner:
             self._on_event(StepFinished(result))
 
     async def _check(self, step: Step, walk: Walk, trace: Trace) -> None:
-        reason = self._unmet(step) or step.unless(walk)
+        reason = self._unmet(step)
         if reason is not None:
             trace.end(Status.SKIPPED, reason)
             return

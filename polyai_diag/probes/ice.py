@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from polyai_diag.protocol import IceCandidate
 
 GATHER_TIMEOUT_S = 6.0
+GATHER_END_S = 1.0
 ICE_TIMEOUT_S = 8.0
 DTLS_TIMEOUT_S = 5.0
 RTP_TIMEOUT_S = 3.0
@@ -72,14 +73,23 @@ class Call:
         """Gather candidates; what came of it is in the trace."""
         with trace.observe("ice_gather", "this machine") as seen:
             taps.trust_turn_server(self.pc, context)
-            async with asyncio.timeout(GATHER_TIMEOUT_S):
-                with taps.host_candidates_from(host_addresses):
-                    await self.pc.setLocalDescription(await self.pc.createOffer())
+            with taps.host_candidates_from(host_addresses):
+                gathering = asyncio.create_task(self._gather())
+            try:
+                async with asyncio.timeout(GATHER_TIMEOUT_S):
+                    await asyncio.shield(gathering)
+            finally:
+                # Cut off, aioice forgets a relayed address that it is about to be given.
+                await asyncio.wait([gathering], timeout=GATHER_END_S)
+                gathering.cancel()
             candidates = parse_sdp(self.offer).candidates
             seen.note(candidates=list(candidates))
             if not candidates:
                 seen.fail(Failure.ICE_NO_CANDIDATES, "no local candidates")
         return seen.ok
+
+    async def _gather(self) -> None:
+        await self.pc.setLocalDescription(await self.pc.createOffer())
 
     @property
     def offer(self) -> str:

@@ -37,11 +37,25 @@ async def gateway(walk: Walk, trace: Trace) -> None:
     if not connected:
         return
     await fetch_health(walk.target, walk.context, trace)
-    if walk.target.token is not None:
-        servers = await fetch_ice_servers(walk.target, walk.context, trace)
-        if walk.ice_servers is None and servers is not None:
-            walk.learn_ice_servers(servers)
+    await _ask_ice_servers(walk, trace)
     trace.data["ice_urls"] = [url for server in walk.servers for url in server.urls]
+
+
+async def find_ice_servers(walk: Walk, trace: Trace) -> None:
+    """Ask the gateway for its ICE servers where none are given, and no step has asked yet."""
+    async with walk.asking_ice_servers:
+        if walk.ice_servers is None and not walk.ice_servers_asked:
+            await _ask_ice_servers(walk, trace)
+
+
+async def _ask_ice_servers(walk: Walk, trace: Trace) -> None:
+    """Ask even where servers are given: the answer tells whether the token is good here."""
+    walk.ice_servers_asked = True
+    if walk.target.token is None:
+        return
+    servers = await fetch_ice_servers(walk.target, walk.context, trace)
+    if walk.ice_servers is None and servers is not None:
+        walk.learn_ice_servers(servers)
 
 
 async def open_signaling(walk: Walk, trace: Trace) -> bool:

@@ -8,7 +8,8 @@ from polyai_diag.model import Status
 from polyai_diag.probes import net
 from polyai_diag.probes.nat import ask_nat
 from polyai_diag.probes.stun_transport import shown
-from polyai_diag.steps.stun import udp_servers
+from polyai_diag.steps.gateway import find_ice_servers
+from polyai_diag.steps.stun import NO_SERVER, udp_servers
 from polyai_diag.steps.walk import Walk, run_check
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ async def nat(walk: Walk, trace: Trace) -> None:
     if walk.udp_silent:
         trace.end(Status.SKIPPED, "no server answers over UDP")
         return
+    await find_ice_servers(walk, trace)
     trace.progress("Comparing how several servers see one socket")
     addresses: dict[tuple[str, int], None] = {}
     for url in udp_servers(walk):
@@ -33,7 +35,7 @@ async def nat(walk: Walk, trace: Trace) -> None:
             if ":" not in address.host:
                 addresses.setdefault((address.host, address.port))
     if not addresses:
-        trace.end(Status.SKIPPED, "no server with an IPv4 address can be asked")
+        trace.end(Status.SKIPPED, NO_SERVER)
         return
     found = await ask_nat(list(addresses), trace)
     trace.data.update(

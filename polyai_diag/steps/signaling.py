@@ -11,6 +11,7 @@ from polyai_diag.failures import Failure
 from polyai_diag.model import IceServer, parse_ice_url
 from polyai_diag.probes import net
 from polyai_diag.probes.ice import Call
+from polyai_diag.probes.waiting import happens_within
 from polyai_diag.probes.websocket import KNOWN as KNOWN_WEBSOCKET
 from polyai_diag.probes.websocket import CallClosed, Refused, Signaling
 from polyai_diag.protocol import Answer, FrameError, offer_frame
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from polyai_diag.probes.trace import Known, Trace
 
 ANSWER_TIMEOUT_S = 8.0
+HANG_UP_WAIT_S = 0.3
 TRANSPORTS = ("udp", "tcp", "tls")  # the cheapest first, as ICE prefers them
 
 KNOWN: Known = {
@@ -49,7 +51,7 @@ async def open_session(walk: Walk, trace: Trace) -> bool:
     """Open the session unless it is open; False when there is no answer."""
     if walk.answer is not None:
         return True
-    if not await open_signaling(walk, trace) or walk.signaling is None:
+    if not await open_signaling(walk, trace):
         return False
     trace.progress("Gathering candidates")
     walk.call = Call(_servers_for_call(walk), relay_only=walk.target.relay_only)
@@ -59,38 +61,45 @@ async def open_session(walk: Walk, trace: Trace) -> bool:
     if not gathered:
         trace.fail("no local candidates")
         return False
-    return await _ask(walk, walk.signaling, walk.call, trace)
+    return await _ask(walk, walk.call, trace)
 
 
-async def _ask(walk: Walk, connection: Signaling, call: Call, trace: Trace) -> bool:
-    answer: Answer | None = None
-    for mode in _modes(walk.target.mode):
-        answer, code = await _offer(walk, connection, call, mode, trace)
-        walk.echo = mode == "echo" and answer is not None
-        if code != "FORBIDDEN":
-            break
-    ping_ms = await _ping(connection, trace)
-    trace.data.update(
-        session_id=connection.session_id, ping_ms=ping_ms, other_frames=connection.others
-    )
-    if answer is None:
+async def _ask(walk: Walk, call: Call, trace: Trace) -> bool:
+    """Ask for the echo unless a mode is set; production gateways refuse it (FORBIDDEN)."""
+    mode = walk.target.mode or "echo"
+    answer, code = await _offer(walk, call, mode, trace)
+    if walk.target.mode is None and code == "FORBIDDEN" and await _still_open(walk, trace):
+        mode = "end-to-end"
+        answer, _ = await _offer(walk, call, None, trace)
+    if answer is None or walk.signaling is None:
         trace.fail("no answer to the offer")
         return False
-    trace.data["mode"] = "echo" if walk.echo else walk.target.mode or "end-to-end"
-    walk.answer = answer.sdp
+    walk.answer, walk.echo = answer.sdp, mode == "echo"
+    trace.data.update(
+        mode=mode,
+        session_id=answer.session_id,
+        ping_ms=await _ping(walk.signaling, trace),
+        other_frames=walk.signaling.others,
+    )
     return True
 
 
-def _modes(mode: str | None) -> tuple[str | None, ...]:
-    """Ask for the echo first unless a mode is set; production gateways refuse it (FORBIDDEN)."""
-    return ("echo", None) if mode is None else (mode,)
+async def _still_open(walk: Walk, trace: Trace) -> bool:
+    """Open the WebSocket again where the gateway hangs up with its refusal."""
+    signaling = walk.signaling
+    if signaling is not None and await happens_within(HANG_UP_WAIT_S, signaling.ended.wait()):
+        walk.signaling = None
+        await signaling.close()
+    return await open_signaling(walk, trace)
 
 
 async def _offer(
-    walk: Walk, connection: Signaling, call: Call, mode: str | None, trace: Trace
+    walk: Walk, call: Call, mode: str | None, trace: Trace
 ) -> tuple[Answer | None, str | None]:
     """Send one offer; return the answer, or the error's code."""
-    target = walk.target
+    target, connection = walk.target, walk.signaling
+    if connection is None:
+        return None, None
     trace.progress("Offer sent; waiting for the answer")
     token = target.token.reveal() if target.token else None
     offer = offer_frame(call.offer, token=token, call_sid=target.call_sid, mode=mode)

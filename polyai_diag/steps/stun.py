@@ -7,10 +7,11 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from polyai_diag.failures import Failure
-from polyai_diag.model import IceUrl, parse_ice_url
+from polyai_diag.model import IceUrl, Status, parse_ice_url
 from polyai_diag.probes import net
 from polyai_diag.probes.stun import Bindings, ask_bindings
 from polyai_diag.probes.stun_transport import shown
+from polyai_diag.steps.gateway import find_ice_servers
 from polyai_diag.steps.walk import Walk, run_check
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 PUBLIC_STUN_URL = "stun:stun.l.google.com:19302"
 MAX_SERVERS = 8
+NO_SERVER = "no STUN or TURN server over UDP is known"
 
 
 async def check_stun(target: Target) -> StepResult:
@@ -37,7 +39,11 @@ def udp_servers(walk: Walk) -> list[IceUrl]:
 
 async def stun(walk: Walk, trace: Trace) -> None:
     """Ask all of them at once."""
+    await find_ice_servers(walk, trace)
     urls = udp_servers(walk)
+    if not urls:
+        trace.end(Status.SKIPPED, NO_SERVER)
+        return
     trace.progress(f"Asking {len(urls)} server{'s' * (len(urls) != 1)} over UDP")
     asked = await asyncio.gather(*(_ask(url, trace) for url in urls))
     answering = [result for result in asked if result.answered]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from polyai_diag.model import Status
 from polyai_diag.probes.turn import TurnProbe, probe_turn
 from polyai_diag.probes.turn_allocation import Holdings
+from polyai_diag.steps.gateway import find_ice_servers
 from polyai_diag.steps.walk import Walk, run_check
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def turn_urls(walk: Walk) -> list[tuple[IceUrl, IceServer]]:
 
 async def turn(walk: Walk, trace: Trace) -> None:
     """Ask all URLs at once."""
+    await find_ice_servers(walk, trace)
     urls = turn_urls(walk)
     if not urls:
         trace.end(Status.SKIPPED, "no TURN server is configured")

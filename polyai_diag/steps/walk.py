@@ -42,6 +42,8 @@ class Walk:
     answer: str | None = None
     echo: bool = False  # whether the gateway loops our audio back
     ice_servers: tuple[IceServer, ...] | None = None
+    ice_servers_asked: bool = False
+    asking_ice_servers: asyncio.Lock = field(default_factory=asyncio.Lock)
     turn_probes: tuple[TurnProbe, ...] = ()
     stun_url: str | None = None  # the first STUN server that answered
     udp_silent: bool = False

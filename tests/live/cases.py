@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import jwt
 
 from polyai_diag import IceServer, Target
 
@@ -20,6 +23,7 @@ class Case:
     name: str
     faults: tuple[str, ...] = ()
     named: frozenset[str] = frozenset()
+    beneath: frozenset[str] = frozenset()  # found as well, and explained by what is named
     sandbox: dict[str, Any] = field(default_factory=dict)
     target: Callable[[Sandbox], dict[str, Any]] = lambda _: {}
 
@@ -40,6 +44,13 @@ def given_ice_servers(sandbox: Sandbox) -> dict[str, Any]:
 def stun_only(sandbox: Sandbox) -> dict[str, Any]:
     """No TURN server at all."""
     return {"ice_servers": given_ice_servers(sandbox)["ice_servers"][:1]}
+
+
+def studio_token(**offsets_s: int) -> str:
+    """A JWT whose dates lie so many seconds from now; the sandbox knows none, and refuses it."""
+    now = int(time.time())
+    claims = {name: now + offset_s for name, offset_s in offsets_s.items()}
+    return jwt.encode(claims, "a key of nobody, long enough for HS256", algorithm="HS256")
 
 
 def single(fault: str) -> Case:
@@ -95,6 +106,7 @@ VARIATIONS = [
         "UDP blocked, no TURN configured",
         ("udp-blocked",),
         frozenset({"udp-blocked"}),
+        frozenset({"stun-unreachable", "turn-not-configured", "ice-failed"}),
         target=stun_only,
     ),
     Case(
@@ -108,6 +120,16 @@ VARIATIONS = [
         named=frozenset({"request-forbidden"}),
         sandbox={"allow_echo": False},
         target=lambda _: {"mode": "echo"},
+    ),
+    Case(
+        "a Studio token of yesterday",
+        named=frozenset({"token-expired"}),
+        target=lambda _: {"token": studio_token(exp=-24 * 3600)},
+    ),
+    Case(
+        "a Studio token of tomorrow",
+        named=frozenset({"token-not-yet-valid"}),
+        target=lambda _: {"token": studio_token(nbf=24 * 3600)},
     ),
     Case("no token", named=frozenset({"token-missing"}), target=lambda _: {"token": ""}),
     Case(

@@ -7,7 +7,18 @@ from typing import Any
 
 import pytest
 
-from polyai_diag import Report, diagnose
+from polyai_diag import (
+    Report,
+    check_call,
+    check_gateway,
+    check_nat,
+    check_opus,
+    check_signaling,
+    check_stun,
+    check_token,
+    check_turn,
+    diagnose,
+)
 from polyai_diag.model import NOT_ASKED, STEP_NAMES, Severity, Status, Verdict
 from polyai_diag.sandbox import FAULTS, Sandbox
 from tests.aio import in_loop_for
@@ -40,6 +51,8 @@ def test_the_faults_are_named(case: Case, capsys: pytest.CaptureFixture[str]) ->
                 f"\n  {case.name}: {report.verdict.value}, {report.record.duration_ms / 1000:.1f} s"
             )
         assert frozenset(report.root_causes) == case.named, _told(report)
+        explained = {finding.id for finding in report.findings if finding.explained_by}
+        assert case.beneath <= explained, _told(report)
         assert [step.name for step in report.steps] == list(STEP_NAMES)
         assert Status.ERROR not in {step.status for step in report.steps}, _told(report)
         if not case.named:
@@ -93,3 +106,25 @@ async def test_no_call_places_none() -> None:
     skipped = {step.name for step in report.steps if step.reason == NOT_ASKED}
     assert skipped == {"signaling", "opus", "call", "audio"}
     assert report.record.call.session_id is None
+
+
+@in_loop_for(30)
+async def test_each_check_works_by_itself() -> None:
+    async with Sandbox() as sandbox:
+        checks = (check_token, check_gateway, check_signaling, check_stun, check_turn, check_nat,
+                  check_opus, check_call)  # fmt: skip
+        results = await asyncio.gather(*(check(sandbox.target()) for check in checks))
+        assert sandbox.active_calls == 0
+    assert [(r.name, r.status, r.reason) for r in results] == [
+        (name, Status.PASSED, "") for name in STEP_NAMES[:-1]
+    ]
+    turn = results[STEP_NAMES.index("turn")]
+    assert [row["stage"] for row in turn.data["urls"]] == ["relayed_echo"] * 3
+
+
+@in_loop_for(30)
+async def test_a_step_that_is_chosen_finds_its_servers_at_the_gateway() -> None:
+    async with Sandbox() as sandbox:
+        report = await diagnose(sandbox.target(), steps=["turn", "stun", "nat"])
+    ran = {step.name: step.status for step in report.steps if step.status is not Status.SKIPPED}
+    assert ran == dict.fromkeys(("stun", "turn", "nat"), Status.PASSED)

@@ -306,11 +306,22 @@ async def test_forbidden() -> None:
         offers.append(json.loads(await connection.recv()).get("mode"))
         await connection.send(json.dumps(answer("v=0\r\n")))
 
+    async def hangs_up_on_echo(connection: ServerConnection, offer: dict[str, Any]) -> None:
+        if offer.get("mode") == "echo":
+            await connection.send(json.dumps(error("FORBIDDEN")))
+            await connection.close()
+        else:
+            await connection.send(json.dumps(answer("v=0\r\n")))
+
     async with websocket_server(refuses_echo) as port:
         fell_back = await judged(signaling_url(port))
     assert offers == ["echo", None]
     assert fell_back.findings == ()
     assert fell_back.step("signaling").data["mode"] == "end-to-end"
+    async with websocket_server(hangs_up_on_echo) as port:
+        reopened = await judged(signaling_url(port))
+    assert reopened.findings == ()
+    assert reopened.step("signaling").status == "passed"
     async with websocket_server(sends(error("FORBIDDEN"))) as port:
         explicit = await judged(signaling_url(port), mode="traditional")
     assert explicit.root_causes == ("request-forbidden",)
@@ -513,7 +524,7 @@ def answers(change: Callable[[str], str], *, mute: bool = False, early: bool = F
             await connection.send(json.dumps(answer(sdp)))
             await connection.wait_closed()
         finally:
-            await pc.close()
+            await aiortc_taps.close_fully(pc)
 
     return script
 
@@ -538,8 +549,19 @@ def with_another_fingerprint(sdp: str) -> str:
         (answers(without("a=candidate")), ("ice-no-candidates",), 12),
         (answers(without("a=end-of-candidates")), (), 5),
         (answers(lambda sdp: sdp, mute=True), ("no-audio-received",), 7),
+        (answers(lambda sdp: sdp.replace("sendrecv", "recvonly")), ("media-direction",), 5),
+        (answers(lambda sdp: sdp.replace("48000/2", "48000/1")), ("opus-misconfigured",), 5),
     ],
-    ids=["healthy", "early-candidates", "fingerprint", "no-candidates", "no-end", "mute"],
+    ids=[
+        "healthy",
+        "early-candidates",
+        "fingerprint",
+        "no-candidates",
+        "no-end",
+        "mute",
+        "one-way",
+        "mono-opus",
+    ],
 )
 @in_loop_for(15)
 async def test_calls(script: Script, causes: tuple[str, ...], within_s: float) -> None:
