@@ -105,6 +105,7 @@ def proxy_blocks_websocket(facts: Facts) -> Iterator[Evidence | Seen]:
     ),
     reference="RFC 6455 §4.1",
     breaks=("gateway",),
+    explains=("ice-servers-unavailable",),
 )
 def wrong_endpoint(facts: Facts) -> Iterator[Evidence | Seen]:
     """404, 200 or a redirect in place of 101, or something that is no WebSocket server at all."""
@@ -124,6 +125,7 @@ def wrong_endpoint(facts: Facts) -> Iterator[Evidence | Seen]:
     remedy="403: ask PolyAI about this account. 429: place fewer calls. 5xx: try again, then ask.",
     reference="RFC 9110 §15",
     breaks=("gateway",),
+    explains=("ice-servers-unavailable",),
 )
 def websocket_refused(facts: Facts) -> Iterator[Evidence | Seen]:
     """Any other status in place of 101."""

@@ -11,6 +11,7 @@ import msgspec
 from polyai_diag.cli.exits import CRITICAL, HEALTHY, WARNINGS, exit_code
 from polyai_diag.cli.options import UsageError
 from polyai_diag.model import Issue, Severity
+from polyai_diag.report.text import plain
 
 MAX_BYTES = 50 * 1024 * 1024
 _SOUNDS = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".webm")
@@ -78,7 +79,7 @@ def _issues(name: str, kind: str, issues: list[Issue], *, as_json: bool) -> int:
         print(f"{name}: {kind}, {len(issues) or 'no'} fault{'s' * (len(issues) != 1)}")
         for issue in issues:
             cause = f" [{issue.cause}]" if issue.cause else ""
-            print(f"  {issue.severity.value:<8} {issue.path}: {issue.message}{cause}")
+            print(f"  {issue.severity.value:<8} {issue.path}: {plain(issue.message)}{cause}")
     severities = {issue.severity for issue in issues}
     if Severity.CRITICAL in severities:
         return CRITICAL

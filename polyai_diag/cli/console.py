@@ -26,6 +26,8 @@ from polyai_diag.model import (
     Verdict,
 )
 from polyai_diag.plan import PLAN
+from polyai_diag.report.story import Story
+from polyai_diag.report.text import plain
 
 if TYPE_CHECKING:
     from polyai_diag.report import Report
@@ -85,7 +87,7 @@ class Screen:
             case Progress(name, text):
                 self._doing[name] = text
             case Observed(name, observation) if self._verbose:
-                self.console.print(f"  {name}: {describe(observation)}", markup=False)
+                self.console.print(_indented(2, f"{name}: {describe(observation)}"))
             case StepFinished(result):
                 self._doing.pop(result.name, None)
                 self._results[result.name] = result
@@ -100,7 +102,7 @@ class Screen:
             if name in self._results:
                 table.add_row(*_cells(self._results[name]))
             elif name in self._doing:
-                text = Text(self._doing[name], style="bright_black")
+                text = _shown(self._doing[name], "bright_black")
                 table.add_row(Spinner("dots"), _TITLES[name], "", text)
             else:
                 table.add_row(Text("·", style="bright_black"), Text(_TITLES[name], "bright_black"))
@@ -110,15 +112,13 @@ class Screen:
 def print_report(console: Console, report: Report, *, steps: bool = True) -> None:
     """Print the verdict, whose network it is, the steps, each finding with proof and remedy."""
     words, colour = _VERDICTS[report.verdict]
-    call, record = report.record.call, report.record
+    story = Story(report)
+    hostname, addresses = story.machine
     console.print()
-    console.print(Text(f"{report.verdict.value}: {words}", style=f"bold {colour}"))
-    ids = [call.call_sid, call.session_id and f"session {call.session_id}", call.region]
-    console.print(Text(" · ".join([*(i for i in ids if i), record.started]), "bright_black"))
-    addresses = ", ".join(record.environment.get("addresses") or ()) or "no outside address"
-    hostname = record.environment.get("hostname")
-    console.print(f"Measured from {hostname} ({addresses}).", markup=False)
-    console.print(f"Not measured: {', '.join(record.environment['not_measured'])}.", markup=False)
+    console.print(_shown(f"{report.verdict.value}: {words}", f"bold {colour}"))
+    console.print(_shown(" · ".join(story.facts), "bright_black"))
+    console.print(_shown(f"Measured from {hostname} ({addresses or 'no outside address'})."))
+    console.print(_shown(f"Not measured: {story.not_measured}."))
     if steps:
         console.print(Group(*(_line(step) for step in report.steps)))
     for finding in report.findings:
@@ -137,21 +137,27 @@ def print_catalogue(console: Console) -> None:
 
 
 def _print_finding(console: Console, finding: Finding, others: tuple[Finding, ...]) -> None:
-    colour = _SEVERITIES[finding.severity]
+    heading = _shown(finding.title, f"bold {_SEVERITIES[finding.severity]}")
     console.print()
-    heading = Text(finding.title, style=f"bold {colour}")
     console.print(heading.append(f"  [{finding.id}, {finding.severity.value}]", "bright_black"))
     for evidence in finding.evidence:
-        console.print(Padding(Text(f"· {evidence.text}"), (0, 0, 0, 2), expand=False))
-    console.print(Padding(Text(f"→ {finding.remedy}", style="bold"), (0, 0, 0, 2), expand=False))
+        console.print(_indented(2, f"· {evidence.text}"))
+    console.print(_indented(2, f"→ {finding.remedy}", "bold"))
     if finding.reference:
-        console.print(
-            Padding(Text(finding.reference, style="bright_black"), (0, 0, 0, 4), expand=False)
-        )
+        console.print(_indented(4, finding.reference, "bright_black"))
     for other in others:
         if finding.id in other.explained_by:
-            text = f"explains: {other.title} [{other.id}]"
-            console.print(Padding(Text(text, style="bright_black"), (0, 0, 0, 2), expand=False))
+            explained = f"explains: {other.title} [{other.id}]"
+            console.print(_indented(2, explained, "bright_black"))
+
+
+def _indented(columns: int, text: str, style: str = "") -> Padding:
+    return Padding(_shown(text, style), (0, 0, 0, columns), expand=False)
+
+
+def _shown(text: str, style: str = "") -> Text:
+    """Make text that may come from the network fit for a terminal: no escape sequences."""
+    return Text(plain(text), style)
 
 
 def _cells(result: StepResult) -> tuple[Text, Text, Text, Text]:
@@ -161,7 +167,7 @@ def _cells(result: StepResult) -> tuple[Text, Text, Text, Text]:
         Text(glyph, style=colour),
         Text(_TITLES[result.name]),
         Text(f"{result.duration_ms:,.0f} ms" if ran else "", justify="right"),
-        Text(result.reason, style="bright_black"),
+        _shown(result.reason, "bright_black"),
     )
 
 

@@ -34,7 +34,8 @@ async def gateway(walk: Walk, trace: Trace) -> None:
     trace.progress("Reaching the gateway")
     connected = await open_signaling(walk, trace)
     _note_stages(trace)
-    if not connected:
+    if not connected and not any("status" in seen.notes for seen in trace.observations):
+        walk.ice_servers_asked = True  # nobody speaks HTTP there: asking would only fail again
         return
     await fetch_health(walk.target, walk.context, trace)
     await _ask_ice_servers(walk, trace)

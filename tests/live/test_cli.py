@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +17,7 @@ from polyai_diag.report import Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 COMMAND = [sys.executable, "-m", "polyai_diag"]
 LIMIT_S = 60
@@ -34,11 +34,12 @@ def run(
 
 
 @contextlib.contextmanager
-def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+def started(*arguments: str, env: dict[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
     """A command that runs on; it is ended by its own process id."""
     with subprocess.Popen(
-        [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+        [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, **(env or {})},
+    ) as process:  # fmt: skip
         ending = threading.Timer(LIMIT_S, process.kill)
         ending.start()
         try:
@@ -174,8 +175,9 @@ def test_a_signal_in_mid_run_leaves_the_partial_report_and_nothing_else(
     number: signal.Signals, code: int, tmp_path: Path
 ) -> None:
     file = tmp_path / "report.json"
-    before = _sandbox_folders()
-    with started("demo", "--json", str(file)) as process:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    with started("demo", "--json", str(file), env={"TMPDIR": str(temporary)}) as process:
         wait_for(process, "ICE, DTLS, RTP")
         process.send_signal(number)
         assert process.wait(LIMIT_S) == code
@@ -185,13 +187,7 @@ def test_a_signal_in_mid_run_leaves_the_partial_report_and_nothing_else(
     assert report.step("call").status == "passed"
     assert report.step("audio").status == "cancelled"
     assert report.step("audio").reason == "interrupted"
-    assert _sandbox_folders() == before
-
-
-def _sandbox_folders() -> set[Path]:
-    import tempfile
-
-    return set(Path(tempfile.gettempdir()).glob("polyai-diag-*"))
+    assert list(temporary.iterdir()) == []
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
