@@ -161,12 +161,13 @@ class Story:
         """What the call and the audio measured: name, value. Only what there is."""
         call, audio = self._data("call"), self._data("audio")
         opus, nat, stun = self._data("opus"), self._data("nat"), self._data("stun")
+        packets = audio if "packets_received" in audio else call  # the longer the better
         found = [
             ("path of the media", _path(table(call.get("nominated")))),
             ("round trip", milliseconds(call.get("rtt_ms"))),
-            ("jitter", milliseconds(call.get("jitter_ms"))),
-            ("loss", quantity(call.get("loss_percent"), "%", 1)),
-            ("packets sent / received", _pair(call, "packets_sent", "packets_received")),
+            ("jitter", milliseconds(packets.get("jitter_ms"))),
+            ("loss (95 %)", _loss(packets)),
+            ("packets sent / received", _pair(packets, "packets_sent", "packets_received")),
             ("audio came from", _word(audio.get("mode"))),
             ("first audio after", milliseconds(audio.get("first_audio_ms"))),
             ("audio delay", milliseconds(audio.get("delay_ms"))),
@@ -290,6 +291,18 @@ def _path(nominated: dict[str, Any]) -> str:
     local, remote = (plain(nominated.get(f"{s}_type", "?"), 12) for s in ("local", "remote"))
     relay = nominated.get("relay_transport")
     return f"{local} → {remote}" + (f", relay over {plain(relay, 8).upper()}" if relay else "")
+
+
+def _loss(packets: dict[str, Any]) -> str:
+    """Return the rate with its interval: 0 of 50 packets proves no more than "under 7 %"."""
+    rate, interval = (
+        quantity(packets.get("loss_percent"), "%", 1),
+        packets.get("loss_interval_percent"),
+    )
+    if not isinstance(interval, list | tuple) or len(interval) != 2:
+        return rate
+    low, high = (number(end) for end in interval)
+    return rate if low is None or high is None else f"{rate} ({low:.1f}–{high:.1f})"
 
 
 def _pair(row: dict[str, Any], first: str, second: str) -> str:

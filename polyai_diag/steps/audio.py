@@ -14,7 +14,7 @@ from polyai_diag.media.loopback import Loop, loop_back
 from polyai_diag.media.packets import place
 from polyai_diag.media.recording import write_wav
 from polyai_diag.probes.waiting import happens_within
-from polyai_diag.steps.call import connect_call
+from polyai_diag.steps.call import connect_call, packet_facts
 from polyai_diag.steps.walk import Walk, run_check
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ async def audio(walk: Walk, trace: Trace) -> None:
         await _loop(walk, walk.call, trace)
     else:
         await _listen(walk, walk.call, trace)
-    trace.data["gateway_reports"] = await walk.call.reported()
+    trace.data.update(await packet_facts(walk.call), gateway_reports=await walk.call.reported())
     if walk.target.hold_s > 0 and walk.signaling is not None:
         await _hold(walk.signaling, walk.target.hold_s, trace)
 

@@ -14,7 +14,7 @@ from polyai_diag.steps.signaling import open_session
 from polyai_diag.steps.walk import Walk, run_check
 
 if TYPE_CHECKING:
-    from polyai_diag.model import StepResult, Target
+    from polyai_diag.model import Json, StepResult, Target
     from polyai_diag.probes.ice import Call
     from polyai_diag.probes.trace import Trace
 
@@ -82,18 +82,25 @@ def _note_pair(own: Call, trace: Trace) -> None:
 
 
 async def _note_packets(own: Call, trace: Trace) -> None:
-    arrivals = own.packets.arrivals
-    lost = loss([a.sequence_number for a in arrivals])
-    jitter = jitter_ms([a.arrival_s for a in arrivals], [a.timestamp for a in arrivals])
     with trace.observe("pair_check", "gateway") as seen:
         round_trips = await own.check_round_trips()
         seen.note(round_trips_ms=[round(ms, 2) for ms in round_trips])
     trace.data.update(
-        packets_sent=await own.packets_sent(),
-        packets_received=len(arrivals),
-        loss_percent=round(lost.percent, 2),
-        loss_interval_percent=[round(lost.low_percent, 2), round(lost.high_percent, 2)],
-        jitter_ms=round(jitter, 2) if jitter is not None else None,
+        await packet_facts(own),
         rtt_ms=round(median(round_trips), 2) if round_trips else None,
-        payload_types=sorted({a.payload_type for a in arrivals}),
+        payload_types=sorted({a.payload_type for a in own.packets.arrivals}),
     )
+
+
+async def packet_facts(own: Call) -> dict[str, Json]:
+    """Count all packets of the call so far: sent, received, lost, and their jitter."""
+    arrivals = own.packets.arrivals
+    lost = loss([a.sequence_number for a in arrivals])
+    jitter = jitter_ms([a.arrival_s for a in arrivals], [a.timestamp for a in arrivals])
+    return {
+        "packets_sent": await own.packets_sent(),
+        "packets_received": len(arrivals),
+        "loss_percent": round(lost.percent, 2),
+        "loss_interval_percent": [round(lost.low_percent, 2), round(lost.high_percent, 2)],
+        "jitter_ms": round(jitter, 2) if jitter is not None else None,
+    }
