@@ -17,7 +17,7 @@ from polyai_diag.failures import Failure
 from polyai_diag.model import TargetError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from polyai_diag.probes.trace import Seen, Trace
 
@@ -56,6 +56,15 @@ async def resolve(host: str, port: int, trace: Trace) -> list[Address]:
             seen.fail(Failure.DNS_NO_ANSWER)
         return addresses
     return []
+
+
+def for_udp(addresses: Sequence[Address]) -> Address:
+    """Choose the address to ask over UDP: IPv4 where there is one.
+
+    Nothing tells at once that UDP over a broken IPv6 is lost, and a silent server would be blamed
+    for it. Raises IndexError when there is none.
+    """
+    return next((a for a in addresses if a.family == socket.AF_INET), None) or addresses[0]
 
 
 async def connect_tcp(

@@ -162,7 +162,8 @@ class _Attempt:
         return stream
 
     def _udp(self) -> contextlib.AbstractAsyncContextManager[StunTransport]:
-        return open_udp((self.addresses[0].host, self.addresses[0].port))
+        address = net.for_udp(self.addresses)
+        return open_udp((address.host, address.port))
 
     async def _grant(self, allocation: Allocation, seen: Seen, *, far_end: bool) -> None:
         """Allocate. What our own probes have used up is no failure: it is asked for again."""

@@ -60,7 +60,7 @@ async def _ask(url: IceUrl, trace: Trace) -> Bindings:
     addresses = await net.resolve(url.host, url.port, trace)
     if not addresses:
         return Bindings(url.url, failure=Failure.DNS_NO_ANSWER)
-    address = addresses[0]
+    address = net.for_udp(addresses)
     result, _ = await asyncio.gather(
         ask_bindings(url, address, trace), _control(url, address, trace)
     )

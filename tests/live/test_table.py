@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from polyai_diag import (
+    IceServer,
     Report,
     check_call,
     check_gateway,
@@ -128,3 +129,20 @@ async def test_a_step_that_is_chosen_finds_its_servers_at_the_gateway() -> None:
         report = await diagnose(sandbox.target(), steps=["turn", "stun", "nat"])
     ran = {step.name: step.status for step in report.steps if step.status is not Status.SKIPPED}
     assert ran == dict.fromkeys(("stun", "turn", "nat"), Status.PASSED)
+
+
+@in_loop_for(20)
+async def test_servers_may_be_named_instead_of_numbered() -> None:
+    """Where `localhost` is ::1 too, this also asks what listens on 127.0.0.1 alone."""
+    async with Sandbox() as sandbox:
+        servers = [
+            IceServer(
+                [url.replace("127.0.0.1", "localhost") for url in server["urls"]],
+                server.get("username"),
+                server.get("credential"),
+            )
+            for server in sandbox.describe()["ice_servers"]
+        ]
+        report = await diagnose(sandbox.target(ice_servers=servers), steps=["stun", "turn"])
+    assert report.findings == ()
+    assert [row["stage"] for row in report.step("turn").data["urls"]] == ["relayed_echo"] * 3
