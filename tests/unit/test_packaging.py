@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -48,3 +50,30 @@ def test_ci_calls_the_test_command_of_the_readme() -> None:
 
 def test_types_are_shipped() -> None:
     assert (ROOT / "polyai_diag" / "py.typed").is_file()
+
+
+DISTRIBUTIONS = {"jwt": "pyjwt", "python_socks": "python-socks"}
+
+
+def test_what_is_imported_is_declared_and_nothing_else() -> None:
+    """A package that only another one brings along may be gone with its next version."""
+    project = _project()
+    extras = project["optional-dependencies"]
+    assert isinstance(project["dependencies"], list)
+    assert isinstance(extras, dict)
+    names = {re.split(r"[\[<>=]", need)[0] for need in project["dependencies"]}
+    in_lab = {re.split(r"[\[<>=]", need)[0] for need in extras["lab"]}
+    imported = {DISTRIBUTIONS.get(name, name) for name in _third_party()}
+    assert imported - in_lab == names
+    assert imported <= names | in_lab
+
+
+def _third_party() -> set[str]:
+    found = set()
+    for path in (ROOT / "polyai_diag").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                found.add(node.module.split(".")[0])
+    return found - sys.stdlib_module_names - {"polyai_diag"}
