@@ -43,6 +43,7 @@ UPGRADE_TIMEOUT_S = 5.0
 PING_TIMEOUT_S = 2.0
 MAX_MESSAGE_BYTES = 512 * 1024
 MAX_FRAMES_KEPT = 200
+FLOOD_FRAMES = 500
 
 
 def classify_websocket(exc: WebSocketException) -> Failure:
@@ -169,22 +170,19 @@ class Signaling:
         self._on_candidate: Callable[[IceCandidate], None] | None = None
         self.session_id: str | None = None
         self.others: list[str] = []
-        self.errors: list[ErrorFrame] = []
-        self.violations: list[FrameError] = []
         self.ended = asyncio.Event()
-        self.ended_s: float | None = None
         self.closed_by_gateway = False
         self.close_code: int | None = None
         self.close_reason = ""
-        self._closing = False
+        self._counted_second = self._counted = 0
         self._reader = asyncio.create_task(self._read(), name="signaling reader")
 
     async def ask(self, offer: str, timeout_s: float) -> Answer:
         """Send an offer and wait for its answer.
 
         Raises Refused for an error frame, CallClosed for a close frame, FrameError for an answer
-        that cannot be read,
-        ConnectionClosed when the gateway hangs up, TimeoutError when nothing comes back.
+        that cannot be read, ConnectionClosed when the gateway hangs up, TimeoutError when nothing
+        comes back.
         """
         while not self._answers.empty():
             self._answers.get_nowait()
@@ -211,7 +209,6 @@ class Signaling:
 
     async def close(self) -> None:
         """Say `close` for the session that is open, and hang up."""
-        self._closing = True
         with contextlib.suppress(ConnectionClosed, OSError):
             if self.session_id is not None and not self.ended.is_set():
                 await self._connection.send(close_frame(self.session_id))
@@ -221,18 +218,30 @@ class Signaling:
     async def _read(self) -> None:
         try:
             async for text in self._connection:
+                if self._is_flooded():
+                    said = f"more than {FLOOD_FRAMES} frames in a second; we hung up"
+                    self._answer(FrameError("$", said))
+                    self._connection.transport.abort()
+                    break
                 self._take(text)
             self._end(None)
         except ConnectionClosed as exc:
             self._end(exc)
 
+    def _is_flooded(self) -> bool:
+        """Count frames second by second: to go on reading a flood would starve all the rest."""
+        second = int(time.monotonic())
+        if second != self._counted_second:
+            self._counted_second, self._counted = second, 0
+        self._counted += 1
+        return self._counted > FLOOD_FRAMES
+
     def _end(self, exc: ConnectionClosed | None) -> None:
         if exc is not None and exc.rcvd is None and exc.sent is not None:
-            self._violated(FrameError("$", f"we hung up: {exc.sent}"))
+            self._answer(FrameError("$", f"we hung up: {exc.sent}"))
         code = self._connection.close_code
         self.close_code = None if code is None else int(code)
         self.close_reason = self._connection.close_reason or ""
-        self.ended_s = time.monotonic()
         self.ended.set()
         self._answer(exc or ConnectionClosed(self._connection.protocol.close_rcvd, None))
 
@@ -240,17 +249,12 @@ class Signaling:
         try:
             frame = read_frame(text if isinstance(text, str) else text.decode())
         except UnicodeDecodeError:
-            self._violated(FrameError("$", "a binary frame that is not text"))
+            self._answer(FrameError("$", "a binary frame that is not text"))
             return
         except FrameError as exc:
-            self._violated(exc)
+            self._answer(exc)
             return
         self._take_frame(frame)
-
-    def _violated(self, exc: FrameError) -> None:
-        if len(self.violations) < MAX_FRAMES_KEPT:
-            self.violations.append(exc)
-        self._answer(exc)
 
     def _take_frame(self, frame: Frame) -> None:
         match frame:
@@ -259,12 +263,9 @@ class Signaling:
             case IceCandidate():
                 self._hold(frame)
             case ErrorFrame():
-                if len(self.errors) < MAX_FRAMES_KEPT:
-                    self.errors.append(frame)
                 self._answer(Refused(frame))
             case Close():
                 self.closed_by_gateway = True
-                self.ended_s = time.monotonic()
                 self.ended.set()
                 self._answer(CallClosed("a close frame in place of the answer"))
             case Other() if len(self.others) < MAX_FRAMES_KEPT:
