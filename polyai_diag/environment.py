@@ -31,7 +31,7 @@ def describe_environment(target: Target) -> dict[str, Json]:
         "platform": platform.platform(),
         "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
         "proxies": {
-            kind: proxy_name(proxy if "://" in proxy else f"http://{proxy}")
+            kind: proxy_name(proxy)
             for kind, proxy in urllib.request.getproxies().items()
             if kind in ("http", "https", "all")
         },

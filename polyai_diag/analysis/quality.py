@@ -62,7 +62,12 @@ def jitter_ms(arrivals_s: Sequence[float], timestamps: Sequence[int]) -> float |
     """
     pairs = list(zip(arrivals_s, timestamps, strict=True))
     differences = [
-        abs((b_s - a_s) - ((b - a + 2**31) % 2**32 - 2**31) / CLOCK_HZ)
+        abs((b_s - a_s) - timestamp_difference(b, a) / CLOCK_HZ)
         for (a_s, a), (b_s, b) in pairwise(pairs)
     ]
     return 1000 * sum(differences) / len(differences) if differences else None
+
+
+def timestamp_difference(later: int, earlier: int) -> int:
+    """Return how far 32-bit RTP timestamps lie apart, across the wrap (RFC 3550 §5.1)."""
+    return (later - earlier + 2**31) % 2**32 - 2**31

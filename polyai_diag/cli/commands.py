@@ -203,7 +203,7 @@ def _on_signals(act: Callable[[int], None]) -> Any:
 
 # --- writing ----------------------------------------------------------------------------------
 
-_FORMS = {"json": ".json", "html": ".html", "markdown": ".md"}
+_FORMS = ("json", "html", "markdown")
 
 
 def _check_outputs(args: argparse.Namespace) -> None:
@@ -221,7 +221,7 @@ def _check_outputs(args: argparse.Namespace) -> None:
 
 def _write(args: argparse.Namespace, report: Report, screen: Screen) -> bool:
     """Write what was asked for; what cannot be written is printed instead of lost."""
-    renders = {"json": report.to_json, "html": report.to_html, "markdown": report.to_markdown}
+    renders = dict(zip(_FORMS, (report.to_json, report.to_html, report.to_markdown), strict=True))
     written = True
     for option, render in renders.items():
         name = getattr(args, option)

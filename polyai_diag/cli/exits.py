@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from polyai_diag.model import Status, Verdict
+from polyai_diag.model import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -12,15 +12,17 @@ if TYPE_CHECKING:
     from polyai_diag.report import Report
 
 HEALTHY, CRITICAL, USAGE, WARNINGS, INCOMPLETE = 0, 1, 2, 3, 4
+_BY_VERDICT = {
+    Verdict.FAILED: CRITICAL,
+    Verdict.INCOMPLETE: INCOMPLETE,
+    Verdict.DEGRADED: WARNINGS,
+    Verdict.HEALTHY: HEALTHY,
+}
 
 
 def exit_code(report: Report) -> int:
-    """Return the first that holds: 1 critical, 4 incomplete, 3 warnings, 0 healthy."""
-    if report.verdict is Verdict.FAILED:
-        return CRITICAL
-    if any(step.status in (Status.ERROR, Status.CANCELLED) for step in report.steps):
-        return INCOMPLETE
-    return WARNINGS if report.verdict is Verdict.DEGRADED else HEALTHY
+    """Return the code of the verdict: 1 failed, 4 incomplete, 3 degraded, 0 healthy."""
+    return _BY_VERDICT[report.verdict]
 
 
 def worst(codes: Iterable[int]) -> int:

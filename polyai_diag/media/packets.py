@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from polyai_diag.analysis.quality import timestamp_difference
 from polyai_diag.media.opus import FRAME_SAMPLES, SAMPLE_RATE_HZ, Decoder
 
 if TYPE_CHECKING:
@@ -34,10 +35,6 @@ class PacketLog:
             self.arrivals.append(arrival)
             self.begun.set()
 
-    def since(self, moment_s: float) -> list[RtpArrival]:
-        """Return what arrived at or after `moment_s` (`time.monotonic()`)."""
-        return [arrival for arrival in self.arrivals if arrival.arrival_s >= moment_s]
-
 
 def place(arrivals: Sequence[RtpArrival]) -> tuple[NDArray[np.float32], float]:
     """Decode packets and lay each where its RTP timestamp says; gaps stay silent.
@@ -51,15 +48,17 @@ def place(arrivals: Sequence[RtpArrival]) -> tuple[NDArray[np.float32], float]:
         return np.zeros((0, 2), np.float32), 0.0
     ordered = _plausible(arrivals)
     origin = ordered[0].timestamp
-    length = _signed(ordered[-1].timestamp - origin) + 6 * FRAME_SAMPLES
+    length = timestamp_difference(ordered[-1].timestamp, origin) + 6 * FRAME_SAMPLES
     sound = np.zeros((length, 2), np.float32)
     decoder = Decoder()
     for arrival in ordered:
         block = decoder.decode(arrival.payload)
-        start = _signed(arrival.timestamp - origin)
+        start = timestamp_difference(arrival.timestamp, origin)
         room = sound[start : start + len(block)]
         room[:] = block[: len(room)]
-    start_s = min(a.arrival_s - _signed(a.timestamp - origin) / SAMPLE_RATE_HZ for a in ordered)
+    start_s = min(
+        a.arrival_s - timestamp_difference(a.timestamp, origin) / SAMPLE_RATE_HZ for a in ordered
+    )
     return sound, start_s
 
 
@@ -68,14 +67,9 @@ def _plausible(arrivals: Sequence[RtpArrival]) -> list[RtpArrival]:
     (ssrc, _), *_ = Counter(a.ssrc for a in arrivals).most_common(1)
     packets = list({a.timestamp: a for a in reversed(arrivals) if a.ssrc == ssrc}.values())
     reference = packets[0].timestamp
-    packets.sort(key=lambda a: _signed(a.timestamp - reference))
+    packets.sort(key=lambda a: timestamp_difference(a.timestamp, reference))
     middle = packets[len(packets) // 2].timestamp
     passed_s = max(a.arrival_s for a in packets) - min(a.arrival_s for a in packets)
     most = (passed_s + len(packets) * PACKET_S) * SAMPLE_RATE_HZ
-    near = [a for a in packets if abs(_signed(a.timestamp - middle)) <= most]
-    return sorted(near, key=lambda a: _signed(a.timestamp - middle))
-
-
-def _signed(difference: int) -> int:
-    """Return a difference of 32-bit RTP timestamps across the wrap (RFC 3550 §5.1)."""
-    return (difference + 2**31) % 2**32 - 2**31
+    near = [a for a in packets if abs(timestamp_difference(a.timestamp, middle)) <= most]
+    return sorted(near, key=lambda a: timestamp_difference(a.timestamp, middle))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import av
 import numpy as np
 
+from polyai_diag.media.opus import SAMPLE_RATE_HZ
 from polyai_diag.model import InputError
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_SECONDS = 900
-WAV_RATE_HZ = 48_000
 
 
 class RecordingError(InputError):
@@ -54,5 +54,5 @@ def write_wav(path: Path, sound: NDArray[np.float32]) -> None:
     with wave.open(str(path), "wb") as file:
         file.setnchannels(2)
         file.setsampwidth(2)
-        file.setframerate(WAV_RATE_HZ)
+        file.setframerate(SAMPLE_RATE_HZ)
         file.writeframes(np.clip(np.rint(sound * 32767), -32768, 32767).astype("<i2").tobytes())

@@ -102,7 +102,7 @@ def proxy_for(host: str, *, secure: bool) -> str | None:
     proxy = proxies.get("https" if secure else "http") or proxies.get("all")
     if not proxy or urllib.request.proxy_bypass(host):
         return None
-    return proxy if "://" in proxy else f"http://{proxy}"
+    return _with_scheme(proxy)
 
 
 async def connect_through(proxy: str, host: str, port: int, trace: Trace) -> socket.socket | None:
@@ -120,7 +120,7 @@ async def connect_through(proxy: str, host: str, port: int, trace: Trace) -> soc
 
 def proxy_name(proxy: str) -> str:
     """Return the proxy without its login: fit to be shown."""
-    parts = urlsplit(proxy)
+    parts = urlsplit(_with_scheme(proxy))
     return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
 
 
@@ -180,6 +180,11 @@ def literal(host: str, port: int) -> Address | None:
         return None
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
     return Address(family, str(address), port)
+
+
+def _with_scheme(proxy: str) -> str:
+    """Take a proxy without a scheme, as the environment often has it, for an HTTP proxy."""
+    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 def _name(parts: tuple[tuple[tuple[str, str], ...], ...]) -> str:

@@ -8,7 +8,7 @@ from websockets.exceptions import ConnectionClosed
 
 from polyai_diag.analysis.sdp import parse_sdp
 from polyai_diag.failures import Failure
-from polyai_diag.model import IceServer, parse_ice_url
+from polyai_diag.model import IceServer
 from polyai_diag.probes import net
 from polyai_diag.probes.ice import Call
 from polyai_diag.probes.waiting import happens_within
@@ -174,5 +174,5 @@ def _servers_for_call(walk: Walk) -> list[IceServer]:
         _, url, server = min(candidates, key=lambda c: c[0])
         servers.append(IceServer(url, server.username, server.credential))
     elif walk.target.relay_only:
-        servers += [s for s in walk.servers if any(parse_ice_url(u).is_turn for u in s.urls)][:1]
+        servers += [s for s in walk.servers if any(url.is_turn for url in s.parsed)][:1]
     return servers

@@ -51,10 +51,9 @@ class Walk:
     def __post_init__(self) -> None:
         """Raise TargetError for a ca_file that cannot be read, before any step has run."""
         self.context = tls_context(self.target.ca_file)
-        self.ice_servers = self.target.ice_servers
         self.redactor = Redactor([self.target.token])
-        for server in self.ice_servers or ():
-            self.redactor.learn(server.credential)
+        if self.target.ice_servers is not None:
+            self.learn_ice_servers(self.target.ice_servers)
 
     @property
     def servers(self) -> tuple[IceServer, ...]:

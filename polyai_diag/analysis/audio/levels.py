@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.signal import welch
 
+from polyai_diag.analysis.audio.signal import SAMPLE_RATE_HZ
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-SAMPLE_RATE_HZ = 48_000
 FLOOR_DBFS = -120.0
 ACTIVE_DBFS = -50.0  # a 20 ms window above this counts as sound
 FULL_SCALE = 0.999
