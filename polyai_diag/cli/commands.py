@@ -229,7 +229,10 @@ def _write(args: argparse.Namespace, report: Report, screen: Screen) -> bool:
             print(render())
         elif name is not None:
             written &= _write_one(option, name, render(), report, screen)
-    return written
+    not_saved = report.step("audio").data.get("audio_not_saved")
+    if not_saved:
+        print(f"polyai-diag: --save-audio {not_saved}", file=sys.stderr)
+    return written and not not_saved
 
 
 def _write_one(option: str, name: str, text: str, report: Report, screen: Screen) -> bool:

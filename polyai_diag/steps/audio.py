@@ -73,7 +73,7 @@ async def _loop(walk: Walk, own: Call, trace: Trace) -> None:
     trace.data["mode"] = "echo"
     with trace.observe("audio_loopback", "gateway") as seen:
         loop = await loop_back(own.track, own.packets, signal.pcm)
-        await _save(walk, received=loop.received, sent=signal.pcm)
+        await _save(walk, trace, received=loop.received, sent=signal.pcm)
         facts = await asyncio.to_thread(analyze_loopback, signal, loop.received)
         _note_loop(facts, loop, trace)
         seen.note(level_dbfs=round(facts.level_dbfs, 1), chirps_found=facts.chirps_found)
@@ -110,10 +110,16 @@ def _note_loop(facts: LoopbackFacts, loop: Loop, trace: Trace) -> None:
         }
 
 
-async def _save(walk: Walk, **sounds: NDArray[np.float32]) -> None:
-    if walk.audio_folder is not None:
-        for name, sound in sounds.items():
-            await asyncio.to_thread(write_wav, walk.audio_folder / f"{name}.wav", sound)
+async def _save(walk: Walk, trace: Trace, **sounds: NDArray[np.float32]) -> None:
+    """Write the sounds where they are wanted; a full disk is no failure of the call's."""
+    if walk.audio_folder is None:
+        return
+    for name, sound in sounds.items():
+        file = walk.audio_folder / f"{name}.wav"
+        try:
+            await asyncio.to_thread(write_wav, file, sound)
+        except OSError as exc:
+            trace.data["audio_not_saved"] = f"{file}: {exc.strerror}"
 
 
 async def _listen(walk: Walk, own: Call, trace: Trace) -> None:
@@ -123,7 +129,7 @@ async def _listen(walk: Walk, own: Call, trace: Trace) -> None:
     with trace.observe("audio_listen", "gateway") as seen:
         facts, heard_s = await _until_heard(own)
         _note_agent(facts, trace)
-        await _save(walk, received=place(list(own.packets.arrivals))[0])
+        await _save(walk, trace, received=place(list(own.packets.arrivals))[0])
         seen.note(level_dbfs=round(facts.level_dbfs, 1), listened_s=round(facts.seconds, 1))
         if heard_s is not None:
             trace.data["first_audio_ms"] = round((heard_s - started_s) * 1000)

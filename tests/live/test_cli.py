@@ -132,6 +132,15 @@ def test_the_demo_writes_what_was_asked_and_says_json_only(tmp_path: Path) -> No
     assert "Hz" in recording.stdout
 
 
+def test_sound_that_cannot_be_written_is_no_fault_of_the_call(tmp_path: Path) -> None:
+    (tmp_path / "received.wav").mkdir()
+    ended = run("demo", "--save-audio", str(tmp_path), "--json", "-")
+    assert ended.returncode == 2
+    assert Report.from_json(ended.stdout).verdict == "healthy"
+    assert "--save-audio" in ended.stderr.splitlines()[-1]
+    assert (tmp_path / "sent.wav").is_file()
+
+
 def test_warnings_only_is_exit_code_3_and_check_turns_it_to_0() -> None:
     arguments = ["demo", "--fault", "turn-credentials-rejected", "--json", "-"]
     assert run(*arguments).returncode == 3
