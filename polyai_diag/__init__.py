@@ -14,7 +14,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from polyai_diag.analysis.sdp import compare_sdp, lint_sdp
     from polyai_diag.api import analyze_recording, diagnose, diagnose_sync
-    from polyai_diag.model import IceServer, Issue, Target, TargetError
+    from polyai_diag.model import Issue
     from polyai_diag.protocol import lint_frame
     from polyai_diag.report import Report, ReportError
     from polyai_diag.secret import Secret
@@ -27,12 +27,14 @@ if TYPE_CHECKING:
     from polyai_diag.steps.stun import check_stun
     from polyai_diag.steps.token import check_token
     from polyai_diag.steps.turn import check_turn
+    from polyai_diag.target import IceServer, Target, TargetError
 
 # Importing is cheap: a name is loaded from its room when it is first asked for.
 _ROOMS = {
     "polyai_diag.analysis.sdp": ("compare_sdp", "lint_sdp"),
     "polyai_diag.api": ("analyze_recording", "diagnose", "diagnose_sync"),
-    "polyai_diag.model": ("IceServer", "Issue", "Target", "TargetError"),
+    "polyai_diag.model": ("Issue",),
+    "polyai_diag.target": ("IceServer", "Target", "TargetError"),
     "polyai_diag.protocol": ("lint_frame",),
     "polyai_diag.report": ("Report", "ReportError"),
     "polyai_diag.secret": ("Secret",),

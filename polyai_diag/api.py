@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from polyai_diag.analysis.audio.levels import AudioFacts
-    from polyai_diag.model import Event, Target
+    from polyai_diag.model import Event
     from polyai_diag.report import Report
+    from polyai_diag.target import Target
 
 
 async def diagnose(

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 import ifaddr
 
-from polyai_diag.probes.net import proxy_name
+from polyai_diag.probes.proxy import proxy_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from polyai_diag.model import IceServer, Json, Target
+    from polyai_diag.model import Json
+    from polyai_diag.target import IceServer, Target
 
 PACKAGES = ("aiortc", "aioice", "av", "websockets", "numpy", "scipy", "cryptography", "httpx")
 NOT_MEASURED = ("the customer's browser", "the customer's microphone", "the customer's speaker")

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from polyai_diag.analysis.sdp import lint_sdp
-from polyai_diag.model import LEGACY_MODES, MODES, Issue, Json, Severity
+from polyai_diag.model import Issue, Json, Severity
+from polyai_diag.target import LEGACY_MODES, MODES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,7 +20,6 @@ from polyai_diag.model import (
     StepFinished,
     StepResult,
     StepStarted,
-    Target,
 )
 from polyai_diag.plan import Step, chosen
 from polyai_diag.steps.walk import Walk
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from polyai_diag.probes.trace import Trace
+    from polyai_diag.target import Target
 
 TICK_S = 0.25  # lets a notebook's interrupt reach a loop that only waits
 DEADLINE_S = 60.0

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from polyai_diag.causes.engine import Facts, Layer, Seen, cause
 from polyai_diag.failures import Failure
-from polyai_diag.model import Evidence, Guide
+from polyai_diag.model import Actor, Evidence, Guide
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +19,7 @@ def _compared(facts: Facts, cause_id: str) -> Iterator[Evidence]:
 
 @cause(
     "opus-rejected",
+    acts=Actor.GATEWAY,
     layer=Layer.SDP,
     guide=Guide.NO_AUDIO,
     title="The answer has no Opus audio",
@@ -33,6 +34,7 @@ def opus_rejected(facts: Facts) -> Iterator[Evidence | Seen]:
 
 @cause(
     "opus-misconfigured",
+    acts=Actor.CUSTOMER,
     layer=Layer.SDP,
     guide=Guide.NO_AUDIO,
     title="Opus is agreed in a form that is not opus/48000/2",
@@ -47,6 +49,7 @@ def opus_misconfigured(facts: Facts) -> Iterator[Evidence | Seen]:
 
 @cause(
     "media-direction",
+    acts=Actor.CUSTOMER,
     layer=Layer.SDP,
     guide=Guide.NO_AUDIO,
     title="One side does not send, or does not receive",
@@ -61,6 +64,7 @@ def media_direction(facts: Facts) -> Iterator[Evidence | Seen]:
 
 @cause(
     "no-audio-received",
+    acts=Actor.NETWORK,
     layer=Layer.RTP,
     guide=Guide.NO_AUDIO,
     title="Connected, and no audio packets arrive",
@@ -77,6 +81,7 @@ def no_audio_received(facts: Facts) -> Iterator[Evidence | Seen]:
 
 @cause(
     "silent-audio",
+    acts=Actor.GATEWAY,
     layer=Layer.AUDIO,
     guide=Guide.NO_AUDIO,
     title="Audio packets arrive, and they carry silence",

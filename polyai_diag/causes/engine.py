@@ -16,6 +16,7 @@ import msgspec
 
 from polyai_diag.failures import Failure
 from polyai_diag.model import (
+    Actor,
     Evidence,
     Finding,
     Guide,
@@ -133,6 +134,7 @@ class Cause:
     breaks: tuple[str, ...]  # steps that cannot pass because of it: what makes it critical
     explains: tuple[str, ...]
     per_host: bool  # it explains only what happened with the same host
+    acts: Actor
     rule: Rule
 
 
@@ -147,6 +149,7 @@ def cause(  # noqa: PLR0913 - one row of the catalogue, each field named where i
     title: str,
     remedy: str,
     breaks: tuple[str, ...],
+    acts: Actor,
     reference: str = "",
     guide: Guide | None = None,
     explains: tuple[str, ...] = (),
@@ -158,7 +161,7 @@ def cause(  # noqa: PLR0913 - one row of the catalogue, each field named where i
         if cause_id in CAUSES:
             raise ValueError(f"cause {cause_id!r} is entered twice")
         CAUSES[cause_id] = Cause(
-            cause_id, layer, title, remedy, reference, guide, breaks, explains, per_host, rule
+            cause_id, layer, title, remedy, reference, guide, breaks, explains, per_host, acts, rule
         )
         return rule
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from polyai_diag.causes.engine import Facts, Layer, Seen, cause
 from polyai_diag.failures import Failure
+from polyai_diag.model import Actor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +32,7 @@ _CODES_WITH_A_CAUSE = (
 
 @cause(
     "dns-failure",
+    acts=Actor.NETWORK,
     layer=Layer.NETWORK,
     title="The gateway's name cannot be looked up",
     remedy="Check the URL's spelling; if it is right, have the network's DNS server looked at.",
@@ -49,6 +51,7 @@ def dns_failure(facts: Facts) -> Iterator[Evidence | Seen]:
 
 @cause(
     "gateway-unreachable",
+    acts=Actor.NETWORK,
     layer=Layer.NETWORK,
     title="The gateway cannot be reached",
     remedy="Have outbound TCP to the gateway's host and port allowed (443 for PolyAI's).",
@@ -64,6 +67,7 @@ def gateway_unreachable(facts: Facts) -> Iterator[Evidence | Seen]:
 
 @cause(
     "tls-certificate-invalid",
+    acts=Actor.NETWORK,
     layer=Layer.NETWORK,
     title="A server's certificate cannot be trusted",
     remedy=(
@@ -84,6 +88,7 @@ def tls_certificate_invalid(facts: Facts) -> Iterator[Evidence | Seen]:
 
 @cause(
     "proxy-blocks-websocket",
+    acts=Actor.NETWORK,
     layer=Layer.HTTP,
     title="The proxy does not let the WebSocket through",
     remedy="Have the proxy allow CONNECT to the gateway's host on port 443, without inspection.",
@@ -97,6 +102,7 @@ def proxy_blocks_websocket(facts: Facts) -> Iterator[Evidence | Seen]:
 
 @cause(
     "wrong-endpoint",
+    acts=Actor.CUSTOMER,
     layer=Layer.HTTP,
     title="There is no signaling endpoint at this URL",
     remedy=(
@@ -120,6 +126,7 @@ def wrong_endpoint(facts: Facts) -> Iterator[Evidence | Seen]:
 
 @cause(
     "websocket-refused",
+    acts=Actor.GATEWAY,
     layer=Layer.HTTP,
     title="The gateway refuses the WebSocket",
     remedy="403: ask PolyAI about this account. 429: place fewer calls. 5xx: try again, then ask.",
@@ -138,6 +145,7 @@ def websocket_refused(facts: Facts) -> Iterator[Evidence | Seen]:
 
 @cause(
     "signaling-timeout",
+    acts=Actor.GATEWAY,
     layer=Layer.SIGNALING,
     title="The gateway does not answer the offer",
     remedy="Try again; if it stays silent, send PolyAI this report: callSid and time are in it.",
@@ -152,6 +160,7 @@ def signaling_timeout(facts: Facts) -> Iterator[Evidence | Seen]:
 
 @cause(
     "signaling-closed",
+    acts=Actor.GATEWAY,
     layer=Layer.SIGNALING,
     title="The gateway hangs up before it answers",
     remedy="Send PolyAI this report: the close code is in it.",
@@ -168,6 +177,7 @@ def signaling_closed(facts: Facts) -> Iterator[Evidence | Seen]:
 
 @cause(
     "signaling-protocol-violation",
+    acts=Actor.GATEWAY,
     layer=Layer.SIGNALING,
     title="The gateway sends a frame that cannot be read",
     remedy="Send PolyAI this report. Is a proxy between that rewrites WebSocket messages?",
@@ -183,6 +193,7 @@ def signaling_protocol_violation(facts: Facts) -> Iterator[Evidence | Seen]:
 
 @cause(
     "signaling-lost",
+    acts=Actor.NETWORK,
     layer=Layer.SIGNALING,
     title="The signaling connection is lost in mid-call",
     remedy="60 s of idleness is a proxy's usual limit: have it raised for the gateway's host.",
@@ -198,6 +209,7 @@ def signaling_lost(facts: Facts) -> Iterator[Evidence | Seen]:
 
 @cause(
     "ice-servers-unavailable",
+    acts=Actor.GATEWAY,
     layer=Layer.HTTP,
     title="The gateway gives no ICE servers",
     remedy="Have HTTPS to the gateway allowed; some clients use a public STUN server meanwhile.",
@@ -213,6 +225,7 @@ def ice_servers_unavailable(facts: Facts) -> Iterator[Evidence | Seen]:
 
 @cause(
     "agent-failure",
+    acts=Actor.GATEWAY,
     layer=Layer.SIGNALING,
     title="The agent could not be started",
     remedy="Check that the agent is deployed; then send PolyAI this report.",
@@ -225,6 +238,7 @@ def agent_failure(facts: Facts) -> Iterator[Evidence | Seen]:
 
 @cause(
     "media-bridge-failure",
+    acts=Actor.GATEWAY,
     layer=Layer.SIGNALING,
     title="The gateway could not set the media up",
     remedy="Try again; if it stays, send PolyAI this report.",
@@ -237,6 +251,7 @@ def media_bridge_failure(facts: Facts) -> Iterator[Evidence | Seen]:
 
 @cause(
     "gateway-error",
+    acts=Actor.GATEWAY,
     layer=Layer.SIGNALING,
     title="The gateway reports an error of its own",
     remedy="Try again; if it stays, send PolyAI this report.",

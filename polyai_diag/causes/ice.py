@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from polyai_diag.causes.engine import Facts, Layer, Seen, cause, describe
 from polyai_diag.failures import Failure
-from polyai_diag.model import Evidence, Guide, IceUrl, TargetError, parse_ice_url
+from polyai_diag.model import Actor, Evidence, Guide
+from polyai_diag.target import IceUrl, TargetError, parse_ice_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +48,7 @@ _CUT_OFF = (
 
 @cause(
     "udp-blocked",
+    acts=Actor.NETWORK,
     layer=Layer.UDP,
     guide=Guide.ICE,
     title="UDP is blocked between this network and the internet",
@@ -124,6 +126,7 @@ def _control(facts: Facts, hosts: set[str]) -> Evidence | None:
 
 @cause(
     "stun-unreachable",
+    acts=Actor.NETWORK,
     layer=Layer.UDP,
     guide=Guide.ICE,
     title="A STUN or TURN server does not answer over UDP",
@@ -144,6 +147,7 @@ def stun_unreachable(facts: Facts) -> Iterator[Evidence | Seen]:
 
 @cause(
     "turn-unreachable",
+    acts=Actor.NETWORK,
     layer=Layer.TURN,
     guide=Guide.ICE,
     title="A TURN server cannot be reached",
@@ -173,6 +177,7 @@ def turn_unreachable(facts: Facts) -> Iterator[Evidence | Seen]:
 
 @cause(
     "turn-credentials-rejected",
+    acts=Actor.CUSTOMER,
     layer=Layer.TURN,
     guide=Guide.ICE,
     title="The TURN server rejects the credentials",
@@ -190,6 +195,7 @@ def turn_credentials_rejected(facts: Facts) -> Iterator[Evidence | Seen]:
 
 @cause(
     "turn-credentials-expired",
+    acts=Actor.CUSTOMER,
     layer=Layer.TURN,
     guide=Guide.ICE,
     title="The TURN credentials have expired",
@@ -217,6 +223,7 @@ def _expired(seen: Seen, now: datetime) -> datetime | None:
 
 @cause(
     "turn-refused",
+    acts=Actor.GATEWAY,
     layer=Layer.TURN,
     guide=Guide.ICE,
     title="The TURN server refuses to relay for this client",
@@ -232,6 +239,7 @@ def turn_refused(facts: Facts) -> Iterator[Evidence | Seen]:
 
 @cause(
     "turn-quota-reached",
+    acts=Actor.GATEWAY,
     layer=Layer.TURN,
     guide=Guide.ICE,
     title="The TURN server's quota is used up",
@@ -248,6 +256,7 @@ def turn_quota_reached(facts: Facts) -> Iterator[Evidence | Seen]:
 
 @cause(
     "turn-out-of-capacity",
+    acts=Actor.GATEWAY,
     layer=Layer.TURN,
     guide=Guide.ICE,
     title="The TURN server has no relayed address left",
@@ -264,6 +273,7 @@ def turn_out_of_capacity(facts: Facts) -> Iterator[Evidence | Seen]:
 
 @cause(
     "turn-not-configured",
+    acts=Actor.CUSTOMER,
     layer=Layer.TURN,
     guide=Guide.ICE,
     title="No TURN server is configured, and nothing direct gets through",
@@ -283,6 +293,7 @@ def turn_not_configured(facts: Facts) -> Iterator[Evidence | Seen]:
 
 @cause(
     "ice-no-candidates",
+    acts=Actor.NETWORK,
     layer=Layer.ICE,
     guide=Guide.ICE,
     title="One side offers no usable candidates",
@@ -301,6 +312,7 @@ def ice_no_candidates(facts: Facts) -> Iterator[Evidence | Seen]:
 
 @cause(
     "ice-failed",
+    acts=Actor.NETWORK,
     layer=Layer.ICE,
     guide=Guide.ICE,
     title="ICE finds no way between this machine and the gateway",
@@ -317,6 +329,7 @@ def ice_failed(facts: Facts) -> Iterator[Evidence | Seen]:
 
 @cause(
     "call-ended-early",
+    acts=Actor.GATEWAY,
     layer=Layer.ICE,
     guide=Guide.ICE,
     title="The gateway ends the call early",
@@ -332,6 +345,7 @@ def call_ended_early(facts: Facts) -> Iterator[Evidence | Seen]:
 
 @cause(
     "dtls-failed",
+    acts=Actor.NETWORK,
     layer=Layer.DTLS,
     guide=Guide.ICE,
     title="The encryption handshake (DTLS) fails after ICE has connected",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from polyai_diag.causes.engine import Facts, Layer, Seen, cause
 from polyai_diag.failures import Failure
-from polyai_diag.model import Evidence, Guide
+from polyai_diag.model import Actor, Evidence, Guide
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +38,7 @@ def _said(refusals: Iterator[Seen]) -> Iterator[Evidence]:
 
 @cause(
     "token-missing",
+    acts=Actor.CUSTOMER,
     layer=Layer.TOKEN,
     guide=Guide.UNAUTHORIZED,
     title="No token was sent",
@@ -52,6 +53,7 @@ def token_missing(facts: Facts) -> Iterator[Evidence | Seen]:
 
 @cause(
     "token-malformed",
+    acts=Actor.CUSTOMER,
     layer=Layer.TOKEN,
     guide=Guide.UNAUTHORIZED,
     title="The token is damaged",
@@ -67,6 +69,7 @@ def token_malformed(facts: Facts) -> Iterator[Evidence | Seen]:
 
 @cause(
     "token-expired",
+    acts=Actor.CUSTOMER,
     layer=Layer.TOKEN,
     guide=Guide.UNAUTHORIZED,
     title="The token has expired",
@@ -82,6 +85,7 @@ def token_expired(facts: Facts) -> Iterator[Evidence | Seen]:
 
 @cause(
     "token-not-yet-valid",
+    acts=Actor.CUSTOMER,
     layer=Layer.TOKEN,
     guide=Guide.UNAUTHORIZED,
     title="The token is not valid yet",
@@ -97,6 +101,7 @@ def token_not_yet_valid(facts: Facts) -> Iterator[Evidence | Seen]:
 
 @cause(
     "token-rejected",
+    acts=Actor.CUSTOMER,
     layer=Layer.TOKEN,
     guide=Guide.UNAUTHORIZED,
     title="The gateway rejects the token",
@@ -123,6 +128,7 @@ def token_rejected(facts: Facts) -> Iterator[Evidence | Seen]:
 
 @cause(
     "request-forbidden",
+    acts=Actor.CUSTOMER,
     layer=Layer.SIGNALING,
     guide=Guide.UNAUTHORIZED,
     title="The gateway forbids this request",
@@ -137,6 +143,7 @@ def request_forbidden(facts: Facts) -> Iterator[Evidence | Seen]:
 
 @cause(
     "request-invalid",
+    acts=Actor.CUSTOMER,
     layer=Layer.SIGNALING,
     guide=Guide.UNAUTHORIZED,
     title="The gateway cannot take the offer as it is",

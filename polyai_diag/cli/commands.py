@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from polyai_diag.cli.console import Screen
-    from polyai_diag.model import Target
     from polyai_diag.report import Report
     from polyai_diag.runner import Runner
+    from polyai_diag.target import Target
 
 _SIGNAL_EXIT = {signal.SIGINT: 130, signal.SIGTERM: 143}
 

@@ -10,8 +10,9 @@ from getpass import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from polyai_diag.model import MODES, REGIONS, IceServer, InputError, Target
+from polyai_diag.model import InputError
 from polyai_diag.secret import Secret
+from polyai_diag.target import MODES, REGIONS, IceServer, Target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

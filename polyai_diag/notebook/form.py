@@ -6,10 +6,11 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from polyai_diag.model import REGIONS, Guide, IceServer, Target, TargetError
+from polyai_diag.model import Guide
 from polyai_diag.plan import COMPLAINTS
 from polyai_diag.report.story import GUIDE_SECTIONS
 from polyai_diag.sandbox import FAULTS
+from polyai_diag.target import REGIONS, IceServer, Target, TargetError
 
 SANDBOX = "sandbox"
 OWN_URL = "url"

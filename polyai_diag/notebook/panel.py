@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
-from polyai_diag.model import Event, Progress, StepFinished, StepResult, StepStarted, Target
+from polyai_diag.model import Event, Progress, StepFinished, StepResult, StepStarted
 from polyai_diag.notebook import view
 from polyai_diag.notebook.form import SANDBOX, Form
 from polyai_diag.plan import PLAN, chosen
@@ -20,6 +20,8 @@ from polyai_diag.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from polyai_diag.target import Target
 
 _REDRAW_S = 0.1
 _TITLES = {row.name: row.title for row in PLAN}

@@ -10,15 +10,15 @@ from urllib.parse import urlsplit
 import httpx
 
 from polyai_diag.failures import Failure
-from polyai_diag.model import IceServer, TargetError
-from polyai_diag.probes.net import proxy_for
+from polyai_diag.probes.proxy import proxy_for
 from polyai_diag.secret import Secret
+from polyai_diag.target import IceServer, TargetError
 
 if TYPE_CHECKING:
     import ssl
 
-    from polyai_diag.model import Target
     from polyai_diag.probes.trace import Known, Seen, Trace
+    from polyai_diag.target import Target
 
 HTTP_TIMEOUT_S = 5.0
 MAX_BODY_BYTES = 64 * 1024

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Sequence
 
-    from polyai_diag.model import IceServer
     from polyai_diag.probes.trace import Known, Trace
     from polyai_diag.protocol import IceCandidate
+    from polyai_diag.target import IceServer
 
 GATHER_TIMEOUT_S = 6.0
 GATHER_END_S = 1.0

@@ -1,29 +1,23 @@
-"""The way to a host: DNS, TCP, TLS, and the proxy between."""
+"""The way to a host: its addresses, and TCP."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import ipaddress
-import os
 import socket
-import ssl
-import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from polyai_diag.failures import Failure
-from polyai_diag.model import TargetError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import Sequence
 
-    from polyai_diag.probes.trace import Seen, Trace
+    from polyai_diag.probes.trace import Trace
 
 DNS_TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 4.0
-TLS_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -96,74 +90,6 @@ async def connect_any(addresses: list[Address], trace: Trace, **notes: Any) -> s
     return None
 
 
-def proxy_for(host: str, *, secure: bool) -> str | None:
-    """Return the proxy that the environment sets for this host (HTTPS_PROXY, NO_PROXY)."""
-    proxies = urllib.request.getproxies()
-    proxy = proxies.get("https" if secure else "http") or proxies.get("all")
-    if not proxy or urllib.request.proxy_bypass(host):
-        return None
-    return _with_scheme(proxy)
-
-
-async def connect_through(proxy: str, host: str, port: int, trace: Trace) -> socket.socket | None:
-    """Open a connection through an HTTP (CONNECT) or SOCKS proxy."""
-    from python_socks import ProxyError as Refused  # noqa: PLC0415 - loads only where a proxy is
-    from python_socks.async_.asyncio import Proxy  # noqa: PLC0415
-
-    known = {Refused: lambda _: Failure.PROXY_FAILED, ValueError: lambda _: Failure.PROXY_FAILED}
-    with trace.observe("proxy_connect", proxy_name(proxy), known=known, through=f"{host}:{port}"):
-        async with asyncio.timeout(CONNECT_TIMEOUT_S * 2):
-            connected: socket.socket = await Proxy.from_url(proxy).connect(host, port)
-            return connected
-    return None
-
-
-def proxy_name(proxy: str) -> str:
-    """Return the proxy without its login: fit to be shown."""
-    parts = urlsplit(_with_scheme(proxy))
-    return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
-
-
-def tls_context(ca_file: str | None) -> ssl.SSLContext:
-    """Return a client context that trusts the system's authorities and those of `ca_file`.
-
-    Raises TargetError when the file cannot be read as certificates.
-    """
-    context = ssl.create_default_context()
-    if ca_file is not None:
-        try:
-            context.load_verify_locations(ca_file)
-        except (OSError, ssl.SSLError) as exc:
-            reason = os.strerror(exc.errno) if type(exc) is not ssl.SSLError and exc.errno else exc
-            raise TargetError(f"--ca-file {ca_file}: no certificates read ({reason})") from None
-    return context
-
-
-@contextlib.asynccontextmanager
-async def within_tls_timeout(seen: Seen) -> AsyncIterator[None]:
-    """Bound a TLS handshake, and say in `seen` what the silence was. Raises TimeoutError."""
-    try:
-        async with asyncio.timeout(TLS_TIMEOUT_S):
-            yield
-    except TimeoutError:
-        seen.note(detail=f"TCP connected, and no answer to TLS in {TLS_TIMEOUT_S:.0f} s")
-        raise
-
-
-def note_tls(seen: Seen, connection: ssl.SSLObject | None) -> None:
-    """Keep what TLS agreed on, and whose certificate was shown."""
-    if connection is None:
-        return
-    certificate: dict[str, Any] = dict(connection.getpeercert() or {})
-    seen.note(
-        version=connection.version(),
-        alpn=connection.selected_alpn_protocol(),
-        issuer=_name(certificate.get("issuer", ())),
-        subject=_name(certificate.get("subject", ())),
-        not_after=certificate.get("notAfter"),
-    )
-
-
 def is_loopback(host: str) -> bool:
     """Whether an address, or the name localhost, is this very machine."""
     try:
@@ -180,12 +106,3 @@ def literal(host: str, port: int) -> Address | None:
         return None
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
     return Address(family, str(address), port)
-
-
-def _with_scheme(proxy: str) -> str:
-    """Take a proxy without a scheme, as the environment often has it, for an HTTP proxy."""
-    return proxy if "://" in proxy else f"http://{proxy}"
-
-
-def _name(parts: tuple[tuple[tuple[str, str], ...], ...]) -> str:
-    return ", ".join(f"{key}={value}" for part in parts for key, value in part)

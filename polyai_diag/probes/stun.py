@@ -22,9 +22,9 @@ from polyai_diag.probes.waiting import happens_within
 from polyai_diag.stun_message import Method, StunMalformed
 
 if TYPE_CHECKING:
-    from polyai_diag.model import IceUrl
     from polyai_diag.probes.net import Address
     from polyai_diag.probes.trace import Trace
+    from polyai_diag.target import IceUrl
 
 ASKED_AT_S = (0.0, 0.05, 0.15, 0.3, 0.5, 0.75, 1.0, 1.3, 1.6, 2.0, 2.4, 2.8)
 """Spacing beats count: two stages, so that a burst of loss is not read as a block."""

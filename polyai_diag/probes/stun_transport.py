@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from polyai_diag import stun_message
 from polyai_diag.failures import Failure, classify_stun
 from polyai_diag.probes import net
+from polyai_diag.probes.tls import note_tls, within_tls_timeout
 from polyai_diag.stun_message import Class, Message, StreamSplitter, StunMalformed
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Callable, Sequence
 
-    from polyai_diag.model import IceUrl
     from polyai_diag.probes.trace import Known, Trace
+    from polyai_diag.target import IceUrl
 
 RETRANSMIT_S = (0.0, 0.2, 0.5, 1.0, 1.6, 2.4)
 """When a request over UDP goes out again: denser than RFC 8489 §6.2.1, which takes 39.5 s."""
@@ -231,14 +232,14 @@ async def open_stream(
     endpoint = str(net.Address(addresses[0].family, url.host, url.port))
     with trace.observe("tls_handshake", endpoint, url=url.url, **notes) as seen:
         try:
-            async with net.within_tls_timeout(seen):
+            async with within_tls_timeout(seen):
                 transport, _ = await loop.create_connection(
                     lambda: _Stream(owner, server), sock=sock, ssl=context, server_hostname=url.host
                 )
         except BaseException:
             sock.close()
             raise
-        net.note_tls(seen, transport.get_extra_info("ssl_object"))
+        note_tls(seen, transport.get_extra_info("ssl_object"))
         return _opened(owner, transport)
     return None
 

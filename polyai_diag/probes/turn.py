@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterator, Sequence
 
     from polyai_diag.failures import Failure
-    from polyai_diag.model import IceServer, IceUrl
     from polyai_diag.probes.trace import Seen, Trace
+    from polyai_diag.target import IceServer, IceUrl
 
 ECHO_PACKETS = 20
 ECHO_SPACING_S = 0.02

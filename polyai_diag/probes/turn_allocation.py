@@ -16,8 +16,8 @@ from polyai_diag.stun_message import TRANSPORT_UDP, Message, Method, StunMalform
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from polyai_diag.model import IceServer
     from polyai_diag.probes.trace import Seen
+    from polyai_diag.target import IceServer
 
 REQUEST_TIMEOUT_S = 3.0
 RELEASE_TIMEOUT_S = 1.0

@@ -18,7 +18,6 @@ from urllib.parse import parse_qs, urlsplit
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from polyai_diag.model import LEGACY_MODES, MODES
 from polyai_diag.protocol import (
     MAX_FRAME_CHARACTERS,
     Close,
@@ -33,6 +32,7 @@ from polyai_diag.protocol import (
 )
 from polyai_diag.sandbox.calls import Call, OfferRefused
 from polyai_diag.sandbox.descriptions import candidates_of, without_candidates
+from polyai_diag.target import LEGACY_MODES, MODES
 
 if TYPE_CHECKING:
     import ssl

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import trustme
 
-from polyai_diag.model import Target
 from polyai_diag.sandbox.faults import chosen, gateway_faults, turn_faults
 from polyai_diag.sandbox.gateway import HOST, SIGNALING_PATH, Gateway, GatewayConfig
 from polyai_diag.sandbox.turn import TurnServer
+from polyai_diag.target import Target
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

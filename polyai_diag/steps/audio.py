@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from polyai_diag.model import StepResult, Target
+    from polyai_diag.model import StepResult
     from polyai_diag.probes.ice import Call
+    from polyai_diag.probes.signaling import Signaling
     from polyai_diag.probes.trace import Trace
-    from polyai_diag.probes.websocket import Signaling
+    from polyai_diag.target import Target
 
 SILENT_DBFS = -60.0  # what comes back of a -20 dBFS tone is below this: nothing came back
 AGENT_PATIENCE_S = 15.0

@@ -14,9 +14,10 @@ from polyai_diag.steps.signaling import open_session
 from polyai_diag.steps.walk import Walk, run_check
 
 if TYPE_CHECKING:
-    from polyai_diag.model import Json, StepResult, Target
+    from polyai_diag.model import Json, StepResult
     from polyai_diag.probes.ice import Call
     from polyai_diag.probes.trace import Trace
+    from polyai_diag.target import Target
 
 COUNT_S = 1.0
 

@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING
 
 from polyai_diag.probes import net
 from polyai_diag.probes.http import fetch_health, fetch_ice_servers
-from polyai_diag.probes.websocket import Signaling, open_websocket
+from polyai_diag.probes.proxy import connect_through, proxy_for
+from polyai_diag.probes.signaling import Signaling
+from polyai_diag.probes.websocket import open_websocket
 from polyai_diag.steps.walk import Walk, run_check
 
 if TYPE_CHECKING:
     import socket
 
-    from polyai_diag.model import StepResult, Target
+    from polyai_diag.model import StepResult
     from polyai_diag.probes.trace import Trace
+    from polyai_diag.target import Target
 
 STAGES = (
     ("dns_lookup", "DNS"),
@@ -76,9 +79,9 @@ async def open_signaling(walk: Walk, trace: Trace) -> bool:
 
 async def _connect(walk: Walk, trace: Trace) -> socket.socket | None:
     target = walk.target
-    proxy = net.proxy_for(target.host, secure=target.secure)
+    proxy = proxy_for(target.host, secure=target.secure)
     if proxy is not None:
-        sock = await net.connect_through(proxy, target.host, target.port, trace)
+        sock = await connect_through(proxy, target.host, target.port, trace)
         if sock is None:
             trace.fail("the proxy did not connect")
         return sock

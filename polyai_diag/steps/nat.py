@@ -13,8 +13,9 @@ from polyai_diag.steps.stun import NO_SERVER, udp_servers
 from polyai_diag.steps.walk import Walk, run_check
 
 if TYPE_CHECKING:
-    from polyai_diag.model import StepResult, Target
+    from polyai_diag.model import StepResult
     from polyai_diag.probes.trace import Trace
+    from polyai_diag.target import Target
 
 
 async def check_nat(target: Target) -> StepResult:

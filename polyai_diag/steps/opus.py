@@ -10,8 +10,9 @@ from polyai_diag.steps.signaling import open_session
 from polyai_diag.steps.walk import Walk, run_check
 
 if TYPE_CHECKING:
-    from polyai_diag.model import StepResult, Target
+    from polyai_diag.model import StepResult
     from polyai_diag.probes.trace import Trace
+    from polyai_diag.target import Target
 
 _FAILURES = {
     "opus-rejected": Failure.OPUS_MISSING,

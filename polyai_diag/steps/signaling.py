@@ -8,19 +8,20 @@ from websockets.exceptions import ConnectionClosed
 
 from polyai_diag.analysis.sdp import parse_sdp
 from polyai_diag.failures import Failure
-from polyai_diag.model import IceServer
 from polyai_diag.probes import net
 from polyai_diag.probes.ice import Call
+from polyai_diag.probes.signaling import CallClosed, Refused, Signaling
 from polyai_diag.probes.waiting import happens_within
 from polyai_diag.probes.websocket import KNOWN as KNOWN_WEBSOCKET
-from polyai_diag.probes.websocket import CallClosed, Refused, Signaling
 from polyai_diag.protocol import Answer, FrameError, offer_frame
 from polyai_diag.steps.gateway import open_signaling
 from polyai_diag.steps.walk import Walk, run_check
+from polyai_diag.target import IceServer
 
 if TYPE_CHECKING:
-    from polyai_diag.model import StepResult, Target
+    from polyai_diag.model import StepResult
     from polyai_diag.probes.trace import Known, Trace
+    from polyai_diag.target import Target
 
 ANSWER_TIMEOUT_S = 8.0
 HANG_UP_WAIT_S = 0.3

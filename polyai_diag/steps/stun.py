@@ -7,16 +7,18 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from polyai_diag.failures import Failure
-from polyai_diag.model import IceUrl, Status, parse_ice_url
+from polyai_diag.model import Status
 from polyai_diag.probes import net
 from polyai_diag.probes.stun import Bindings, ask_bindings
 from polyai_diag.probes.stun_transport import shown
 from polyai_diag.steps.gateway import find_ice_servers
 from polyai_diag.steps.walk import Walk, run_check
+from polyai_diag.target import IceUrl, parse_ice_url
 
 if TYPE_CHECKING:
-    from polyai_diag.model import StepResult, Target
+    from polyai_diag.model import StepResult
     from polyai_diag.probes.trace import Trace
+    from polyai_diag.target import Target
 
 PUBLIC_STUN_URL = "stun:stun.l.google.com:19302"
 MAX_SERVERS = 8

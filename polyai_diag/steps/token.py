@@ -9,8 +9,9 @@ from polyai_diag.analysis.token import read_token
 from polyai_diag.steps.walk import Walk, run_check
 
 if TYPE_CHECKING:
-    from polyai_diag.model import StepResult, Target
+    from polyai_diag.model import StepResult
     from polyai_diag.probes.trace import Trace
+    from polyai_diag.target import Target
 
 
 async def check_token(target: Target) -> StepResult:

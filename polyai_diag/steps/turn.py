@@ -13,8 +13,9 @@ from polyai_diag.steps.gateway import find_ice_servers
 from polyai_diag.steps.walk import Walk, run_check
 
 if TYPE_CHECKING:
-    from polyai_diag.model import IceServer, IceUrl, StepResult, Target
+    from polyai_diag.model import StepResult
     from polyai_diag.probes.trace import Trace
+    from polyai_diag.target import IceServer, IceUrl, Target
 
 MAX_URLS = 12
 

@@ -12,18 +12,19 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from polyai_diag.probes.net import tls_context
+from polyai_diag.probes.tls import tls_context
 from polyai_diag.probes.trace import Trace
 from polyai_diag.redact import Redactor
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from polyai_diag.model import Event, IceServer, StepResult, Target
+    from polyai_diag.model import Event, StepResult
     from polyai_diag.probes.ice import Call
     from polyai_diag.probes.net import Address
+    from polyai_diag.probes.signaling import Signaling
     from polyai_diag.probes.turn import TurnProbe
-    from polyai_diag.probes.websocket import Signaling
+    from polyai_diag.target import IceServer, Target
 
 CLOSE_TIMEOUT_S = 4.0
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.async_api import Error
 
-from polyai_diag.model import parse_ice_url
 from polyai_diag.sandbox import Sandbox
+from polyai_diag.target import parse_ice_url
 from tests.aio import in_loop, until
 from tests.browser.chromium import TONE_HZ, chromium_page
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 from ipywidgets import Widget
 
-from polyai_diag.model import TargetError, Verdict
+from polyai_diag.model import Verdict
 from polyai_diag.notebook.form import OWN_URL
 from polyai_diag.notebook.panel import Panel, PanelBusyError
+from polyai_diag.target import TargetError
 from tests.aio import in_loop, until
 
 if TYPE_CHECKING:

@@ -11,12 +11,13 @@ import pytest
 
 from polyai_diag import IceServer, Report, Target, diagnose
 from polyai_diag.failures import Failure
-from polyai_diag.model import Event, Observation, Observed, parse_ice_url
+from polyai_diag.model import Event, Observation, Observed
 from polyai_diag.probes.stun_transport import open_udp
 from polyai_diag.probes.trace import Trace
 from polyai_diag.probes.turn_allocation import Allocation, Holdings
 from polyai_diag.sandbox.turn import TurnServer
 from polyai_diag.steps.turn import check_turn
+from polyai_diag.target import parse_ice_url
 from tests.aio import in_loop, in_loop_for, until
 from tests.real.coturn import Coturn, running_coturn
 from tests.real.foreign import Certified, Handler, closed_port, http, silent, tcp_server

@@ -13,9 +13,9 @@ from websockets.exceptions import InvalidStatus
 
 from polyai_diag.analysis.sdp import parse_sdp
 from polyai_diag.media import aiortc_taps
-from polyai_diag.model import IceUrl, parse_ice_url
 from polyai_diag.sandbox import FAULTS, FaultError, Sandbox
 from polyai_diag.stun_message import TRANSPORT_UDP, Method, parse, request
+from polyai_diag.target import IceUrl, parse_ice_url
 from tests.aio import in_loop
 from tests.sandbox.caller import Caller, caller, client_context, level_dbfs, signaling, tone
 from tests.sandbox.turn_clients import Inbox, TurnClient, udp_socket

@@ -17,11 +17,11 @@ import numpy as np
 import pytest
 
 from polyai_diag.media.aiortc_taps import RtpArrival
-from polyai_diag.model import LEGACY_MODES
 from polyai_diag.sandbox import Sandbox
 from polyai_diag.sandbox.echo import Echo
 from polyai_diag.secret import Secret
 from polyai_diag.stun_message import looks_like_stun
+from polyai_diag.target import LEGACY_MODES
 from tests.aio import in_loop, until
 from tests.sandbox.caller import caller, client_context, level_dbfs, signaling, tone
 from tests.sandbox.turn_clients import udp_socket

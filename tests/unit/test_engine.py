@@ -21,7 +21,7 @@ from polyai_diag.causes.engine import (
     verdict,
 )
 from polyai_diag.failures import Failure
-from polyai_diag.model import NOT_ASKED, Evidence, Finding, Severity, Status, Verdict
+from polyai_diag.model import NOT_ASKED, Actor, Evidence, Finding, Severity, Status, Verdict
 from tests.unit.records import record, saw, step
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ def _catalogue_of_its_own() -> Iterator[None]:
 
 def _enter(cause_id: str, operation: str, **row: Any) -> None:
     """Enter a cause that holds wherever `operation` failed."""
-    row = {"layer": Layer.UDP, "breaks": ("call",), "title": cause_id, "remedy": "Mend.", **row}
+    row = {"layer": Layer.UDP, "breaks": ("call",), "acts": Actor.NETWORK, **row}
+    row = {"title": cause_id, "remedy": "Mend.", **row}
 
     @cause(cause_id, **row)
     def rule(facts: Facts) -> Iterator[Evidence | Seen]:

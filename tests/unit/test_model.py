@@ -13,19 +13,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polyai_diag.model import (
+from polyai_diag.model import STEP_NAMES, Observation, StepResult
+from polyai_diag.secret import Secret
+from polyai_diag.target import (
     LEGACY_MODES,
     MODES,
     REGIONS,
-    STEP_NAMES,
     IceServer,
-    Observation,
-    StepResult,
     Target,
     TargetError,
     parse_ice_url,
 )
-from polyai_diag.secret import Secret
 from tests.unit.records import record, step
 
 HIDDEN = "tell-nobody-9f8e7d"

@@ -6,8 +6,10 @@ import socket
 
 import pytest
 
-from polyai_diag.model import TargetError
-from polyai_diag.probes.net import Address, for_udp, is_loopback, literal, proxy_name, tls_context
+from polyai_diag.probes.net import Address, for_udp, is_loopback, literal
+from polyai_diag.probes.proxy import proxy_name
+from polyai_diag.probes.tls import tls_context
+from polyai_diag.target import TargetError
 
 V4 = Address(socket.AF_INET, "192.0.2.1", 3478)
 V6 = Address(socket.AF_INET6, "2001:db8::1", 3478)

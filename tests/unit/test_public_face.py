@@ -11,7 +11,8 @@ import typing
 import pytest
 
 import polyai_diag
-from polyai_diag.model import STEP_NAMES, StepResult, Target
+from polyai_diag.model import STEP_NAMES, StepResult
+from polyai_diag.target import Target
 
 CHECKS = [f"check_{name}" for name in STEP_NAMES]
 PUBLIC = {

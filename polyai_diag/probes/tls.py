@@ -1,0 +1,62 @@
+"""TLS: whom we trust, and what a server shows."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import ssl
+from typing import TYPE_CHECKING, Any
+
+from polyai_diag.target import TargetError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from polyai_diag.probes.trace import Seen
+
+TLS_TIMEOUT_S = 5.0
+
+
+def tls_context(ca_file: str | None) -> ssl.SSLContext:
+    """Return a client context that trusts the system's authorities and those of `ca_file`.
+
+    Raises TargetError when the file cannot be read as certificates.
+    """
+    context = ssl.create_default_context()
+    if ca_file is not None:
+        try:
+            context.load_verify_locations(ca_file)
+        except (OSError, ssl.SSLError) as exc:
+            reason = os.strerror(exc.errno) if type(exc) is not ssl.SSLError and exc.errno else exc
+            raise TargetError(f"--ca-file {ca_file}: no certificates read ({reason})") from None
+    return context
+
+
+@contextlib.asynccontextmanager
+async def within_tls_timeout(seen: Seen) -> AsyncIterator[None]:
+    """Bound a TLS handshake, and say in `seen` what the silence was. Raises TimeoutError."""
+    try:
+        async with asyncio.timeout(TLS_TIMEOUT_S):
+            yield
+    except TimeoutError:
+        seen.note(detail=f"TCP connected, and no answer to TLS in {TLS_TIMEOUT_S:.0f} s")
+        raise
+
+
+def note_tls(seen: Seen, connection: ssl.SSLObject | None) -> None:
+    """Keep what TLS agreed on, and whose certificate was shown."""
+    if connection is None:
+        return
+    certificate: dict[str, Any] = dict(connection.getpeercert() or {})
+    seen.note(
+        version=connection.version(),
+        alpn=connection.selected_alpn_protocol(),
+        issuer=_name(certificate.get("issuer", ())),
+        subject=_name(certificate.get("subject", ())),
+        not_after=certificate.get("notAfter"),
+    )
+
+
+def _name(parts: tuple[tuple[tuple[str, str], ...], ...]) -> str:
+    return ", ".join(f"{key}={value}" for part in parts for key, value in part)
