@@ -196,3 +196,10 @@ async def judged(
 def summary(report: Report) -> str:
     """Return what the first finding says."""
     return report.findings[0].summary
+
+
+def put_together(folder: Path, *files: str | Path) -> str:
+    """Return a file that holds all these certificates; those that are not there are left out."""
+    together = folder / "together.pem"
+    together.write_text("".join(Path(file).read_text() for file in files if Path(file).exists()))
+    return str(together)

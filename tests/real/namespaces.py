@@ -1,26 +1,21 @@
 """A network of the test's own: a client, a router with its nftables rules, and coturn behind it."""
 
-import asyncio
-import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 from polyai_diag import Report
 from tests.real.coturn import INSTALL
-from tests.real.needs import need
+from tests.real.elsewhere import diagnosed
+from tests.real.needs import need, need_root
 
 SERVERS = ("203.0.113.1", "203.0.113.2")
 PORT = 3478
 READY_S = 5
-RUN_S = 30
 MASQUERADE = """
 table ip nat {{
   chain out {{ type nat hook postrouting priority 100; oifname "public" masquerade {how}; }}
@@ -43,29 +38,15 @@ class Network:
 
     async def diagnose(self, *steps: str, urls: list[str]) -> Report:
         """Run the steps from the client's network, in a process of their own."""
-        asked = {"steps": steps, "urls": urls, "user": self.username, "password": self.password}
-        process = await asyncio.create_subprocess_exec(
-            "ip", "netns", "exec", self.client, sys.executable, "-m", "tests.real.run_steps",
-            json.dumps(asked),
-            stdout=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        try:
-            async with asyncio.timeout(RUN_S):
-                printed, _ = await process.communicate()
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        assert process.returncode == 0
-        return Report.from_json(printed)
+        server = {"urls": urls, "username": self.username, "credential": self.password}
+        target = {"url": "ws://127.0.0.1:1/", "ice_servers": [server]}
+        return await diagnosed(target, steps, namespace=self.client)
 
 
 @contextmanager
 def network(folder: Path, rules: str) -> Iterator[Network]:
     """Make the three namespaces, start coturn in the last, and take it all down again."""
-    if os.geteuid() != 0:
-        missing = "network namespaces need root"
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(missing)
+    need_root()
     need("ip", install="apt-get install iproute2")
     need("nft", install="apt-get install nftables")
     with ExitStack() as stack:

@@ -13,6 +13,7 @@ from tests.real.foreign import (
     Certified,
     closed_port,
     judged,
+    put_together,
     signaling_url,
     summary,
     websocket_server,
@@ -26,12 +27,6 @@ TO_ITSELF = "location / { return 302 $scheme://$http_host$request_uri; }"
 OUT_OF_ORDER = "<html><body><h1>Down for maintenance</h1></body></html>"
 
 
-def both_authorities(folder: Path, *files: str) -> str:
-    both = folder / "authorities.pem"
-    both.write_text("".join(Path(file).read_text() for file in files))
-    return str(both)
-
-
 @in_loop_for(30)
 async def test_a_proxy_that_passes_upgrades_is_healthy(tmp_path: Path) -> None:
     certified = Certified(tmp_path)
@@ -41,7 +36,7 @@ async def test_a_proxy_that_passes_upgrades_is_healthy(tmp_path: Path) -> None:
         with running_nginx(tmp_path, way, certified) as port:
             target = sandbox.target(
                 url=signaling_url(port, scheme="wss"),
-                ca_file=both_authorities(tmp_path, certified.ca_file, behind["ca_file"]),
+                ca_file=put_together(tmp_path, certified.ca_file, behind["ca_file"]),
             )
             report = await diagnose(target)
     assert report.findings == ()
