@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from polyai_diag.report.story import Story, flat
-from polyai_diag.report.text import milliseconds, plain
+from polyai_diag.report.story import Story
+from polyai_diag.report.text import flat, milliseconds, plain
 from polyai_diag.report.way import mark_of
 
 if TYPE_CHECKING:

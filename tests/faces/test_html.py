@@ -143,7 +143,7 @@ def test_blocked_page_tells_cause_remedy_and_what_follows() -> None:
         "Explained by this: 2 more findings",
         "media-ports-blocked",
         "TURN, transport by transport",
-        "challenge: generic timeout",
+        "challenge: no answer",
         "Measured",
         "When each step ran",
         "All steps, with what each saw",
