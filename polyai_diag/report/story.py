@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from polyai_diag.model import Finding, Guide, Severity, Status, StepResult, Verdict
+from polyai_diag.report.handover import Letter, letters
 from polyai_diag.report.measured import Relay, carried, heard, relays
+from polyai_diag.report.reach import Reach
 from polyai_diag.report.text import flat, milliseconds, number, plain, table, visible
 from polyai_diag.report.way import OK, Mark, Stop, mark_of, way
 
@@ -83,9 +86,19 @@ class Story:
         """What PolyAI's side can search for: callSid, session, region, time, duration."""
         call = self.record.call
         session = f"session {call.session_id}" if call.session_id else "no session"
-        region = call.region or self.record.target.get("region") or "no region"
-        started = _utc(self.record.started)
-        return [call.call_sid, session, region, started, milliseconds(self.record.duration_ms)]
+        took = milliseconds(self.record.duration_ms)
+        return [call.call_sid, session, self.region, self.started, took]
+
+    @property
+    def region(self) -> str:
+        """The region that was called."""
+        region = self.record.call.region or self.record.target.get("region")
+        return str(region or "no region")
+
+    @property
+    def started(self) -> str:
+        """When the run began, UTC."""
+        return _utc(self.record.started)
 
     @property
     def machine(self) -> tuple[str, str]:
@@ -103,7 +116,7 @@ class Story:
             return "the customer's browser, microphone and speaker"
         return "; ".join(plain(item, 120) for item in named[:12])
 
-    @property
+    @cached_property
     def roots(self) -> list[Root]:
         """The root causes, the worst first, each finding that follows under its first."""
         matter = [
@@ -145,6 +158,16 @@ class Story:
     def relays(self) -> list[Relay]:
         """TURN, URL by URL."""
         return relays(self.data("turn"))
+
+    @cached_property
+    def reach(self) -> Reach:
+        """The way to the gateway, in detail."""
+        return Reach(self.steps)
+
+    @cached_property
+    def letters(self) -> list[Letter]:
+        """For whom to act: a text for each party, first for whoever has to act first."""
+        return letters(self)
 
     @property
     def carried(self) -> list[tuple[str, str]]:

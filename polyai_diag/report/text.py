@@ -94,3 +94,11 @@ def flat(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value[:60])) or "–"
     return "–" if value is None or value == "" else str(value)
+
+
+def time_span(seconds: float) -> str:
+    """Return a length of time with the unit that suits it."""
+    for above_s, unit_s, unit in ((172_800, 86_400, "days"), (7200, 3600, "h"), (120, 60, "min")):
+        if seconds >= above_s:
+            return f"{seconds / unit_s:.0f} {unit}"
+    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
