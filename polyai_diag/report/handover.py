@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from polyai_diag.report.story import Root, Story
 
 _LINE = 300
+_WRAPPED_AT = 110  # characters, in a box as wide as a notebook's output
 _PROOF_LINES = 4
 _ITEMS = 6  # of one kind on a line
 _MEDIA = {"stun", "turn", "nat", "call"}  # steps whose evidence speaks of UDP and relays
@@ -51,6 +52,11 @@ class Letter(NamedTuple):
     mark: Mark
     acts: bool
     text: str
+
+    @property
+    def rows(self) -> int:
+        """Lines that it fills, long ones wrapped."""
+        return sum(1 + len(line) // _WRAPPED_AT for line in self.text.split("\n"))
 
 
 def letters(story: Story) -> list[Letter]:

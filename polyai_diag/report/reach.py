@@ -143,6 +143,11 @@ class Reach:
             }
 
     @property
+    def lost(self) -> int:
+        """How many of them failed."""
+        return sum(address.mark.tone == FAILS.tone for address in self.addresses)
+
+    @property
     def families(self) -> dict[str, list[Address]]:
         """The addresses by family, to be set side by side."""
         found: dict[str, list[Address]] = {}
