@@ -301,7 +301,7 @@ def _spent_ms(row: dict[str, Any]) -> float:
 
 
 def _certificate(row: dict[str, Any]) -> Certificate:
-    begins, ends = (plain(row.get(key) or "?", 30) for key in ("not_before", "not_after"))
+    begins, ends = (_day(row.get(key)) for key in ("not_before", "not_after"))
     days = number(row.get("days_left"))
     return Certificate(
         plain(row.get("subject", "?"), 160),
@@ -309,6 +309,12 @@ def _certificate(row: dict[str, Any]) -> Certificate:
         f"{begins} – {ends}",
         _UNKNOWN if days is None else _days_left(days),
     )
+
+
+def _day(moment: Any) -> str:
+    """Return the day of an RFC 3339 time; any other text as it is."""
+    text = plain(moment or "?", 30)
+    return text[:10] if re.match(r"\d{4}-\d\d-\d\dT", text) else text
 
 
 def _days_left(days: float) -> Mark:
