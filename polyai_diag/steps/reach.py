@@ -96,6 +96,7 @@ class Reach:
     async def run(self) -> bool:
         """Return whether the WebSocket is open."""
         started_s = time.monotonic()
+        self._walk.ice_servers_asked = True  # or it cannot be asked: another step need not try
         async with asyncio.TaskGroup() as beside:
             if self._looks_names_up():
                 beside.create_task(ask_resolvers(self._walk.target.host, self._trace))
@@ -153,7 +154,6 @@ class Reach:
 
     async def _ask_ice_servers(self, route: Route) -> None:
         """Ask even where servers are given: the answer tells whether the token is good here."""
-        self._walk.ice_servers_asked = True
         url = f"{self._walk.target.http_base}{ICE_SERVERS_PATH}"
         asked = self._walk.fetch_ice_servers(route, self._trace)
         await self._kept("ice_servers_fetch", url, asked)

@@ -10,8 +10,10 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from polyai_diag.analysis.token import read_token
 from polyai_diag.probes.gateway_http import fetch_ice_servers
 from polyai_diag.probes.tls import tls_context
 from polyai_diag.probes.trace import Trace
@@ -80,7 +82,9 @@ class Walk:
         secret = self.target.token
         if secret is None or not secret.reveal().strip():
             return []
-        return [(secret.reveal(), {})]
+        mended = read_token(secret.reveal(), datetime.now(UTC)).mended
+        self.redactor.learn(mended)
+        return [(secret.reveal(), {}), *([(mended.reveal(), {"mended": True})] if mended else [])]
 
     def for_target(self, target: Target) -> Walk:
         """Return a walk to another gateway within the same run."""
