@@ -254,7 +254,10 @@ def _describe_sandbox(described: dict[str, Any], *, as_json: bool) -> None:
     print(f"signaling  {described['signaling_url']}\ntoken      {described['token']}")
     for server in described["ice_servers"]:
         print(f"ICE        {', '.join(server['urls'])}")
-    print(f"CA file    {described['ca_file']}\nServing until Ctrl-C.", flush=True)
+    print(f"CA file    {described['ca_file']}")
+    if "proxy" in described:
+        print(f"proxy      {described['proxy']} (give it to clients as HTTPS_PROXY)")
+    print("Serving until Ctrl-C.", flush=True)
 
 
 def _notebook_folder() -> Path:

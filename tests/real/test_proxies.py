@@ -59,7 +59,7 @@ async def test_an_http_proxy(
     assert report.root_causes == ((cause or "gateway-error"),)
     assert asked[0].startswith(f"CONNECT localhost:{port} HTTP/1.1\r\n")
     assert base64.b64encode(LOGIN.encode()).decode() in asked[0]
-    assert len(asked) == (1 if cause else 3)  # WebSocket, health, ICE servers: the same way
+    assert len(asked) == (1 if cause else 4)  # WebSocket, health, ICE servers, chain: the same way
     for word in LOGIN.split(":"):
         assert word not in report.to_json()
     assert report.record.environment["proxies"]["https"] == f"http://{HOST}:{proxy_port}"
