@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import ssl
 import sys
@@ -10,6 +11,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 
 if TYPE_CHECKING:
     from websockets.http11 import Request, Response
@@ -29,9 +31,10 @@ def respond(connection: ServerConnection, request: Request) -> Response | None:
 
 async def refuse(connection: ServerConnection) -> None:
     """Answer every frame with UNAUTHORIZED."""
-    async for _ in connection:
-        refusal = {"type": "error", "sessionId": None, "data": UNAUTHORIZED}
-        await connection.send(json.dumps(refusal))
+    with contextlib.suppress(ConnectionClosed):
+        async for _ in connection:
+            refusal = {"type": "error", "sessionId": None, "data": UNAUTHORIZED}
+            await connection.send(json.dumps(refusal))
 
 
 async def main() -> None:
