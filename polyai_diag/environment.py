@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from polyai_diag.model import Json
     from polyai_diag.target import IceServer, Target
 
-PACKAGES = ("aiortc", "aioice", "av", "websockets", "numpy", "scipy", "cryptography", "httpx")
+PACKAGES = ("aiortc", "aioice", "av", "websockets", "numpy", "scipy", "cryptography", "pyOpenSSL")
 NOT_MEASURED = ("the customer's browser", "the customer's microphone", "the customer's speaker")
 
 

@@ -28,9 +28,12 @@ from polyai_diag.model import (
 from polyai_diag.plan import PLAN
 from polyai_diag.report.story import Story
 from polyai_diag.report.text import plain
+from polyai_diag.report.way import FAILS
 
 if TYPE_CHECKING:
     from polyai_diag.report import Report
+    from polyai_diag.report.handover import Letter
+    from polyai_diag.report.reach import Fact, Reach, Region
 
 _TITLES = {step.name: step.title for step in PLAN}
 _GLYPHS = {
@@ -121,9 +124,13 @@ def print_report(console: Console, report: Report, *, steps: bool = True) -> Non
     console.print(_shown(f"Not measured: {story.not_measured}."))
     if steps:
         console.print(Group(*(_line(step) for step in report.steps)))
+    _print_reach(console, story.reach)
     for finding in report.findings:
         if not finding.explained_by:
             _print_finding(console, finding, report.findings)
+    for letter in story.letters:
+        if letter.acts:
+            _print_letter(console, letter)
 
 
 def print_catalogue(console: Console) -> None:
@@ -149,6 +156,44 @@ def _print_finding(console: Console, finding: Finding, others: tuple[Finding, ..
         if finding.id in other.explained_by:
             explained = f"explains: {other.title} [{other.id}]"
             console.print(_indented(2, explained, "bright_black"))
+
+
+def _print_reach(console: Console, reach: Reach) -> None:
+    """Print the way to the gateway: what is one line each, and the addresses that failed."""
+    lines = [(region.name, _region_line(region)) for region in reach.regions]
+    lines += [(fact.name, _fact_line(fact)) for fact in reach.facts]
+    lines += [
+        ("address", f"{address.address}: {address.mark.word} after {address.took}")
+        for address in reach.addresses
+        if address.mark.tone == FAILS.tone
+    ]
+    if reach.stages:
+        said = (f"{stage.name} {stage.label}" for stage in reach.stages)
+        lines.insert(0, ("stages", " · ".join(said)))
+    if lines:
+        console.print()
+        console.print(Text("The way to the gateway", "bold"))
+    for name, value in lines:
+        console.print(_indented(2, f"{name}: {value}"))
+    if reach.clients_then:
+        console.print(_indented(2, reach.clients_then))
+
+
+def _region_line(region: Region) -> str:
+    said = f"{region.mark.glyph} {region.mark.word}, {region.took}; token {region.token.word}"
+    return f"{said} ({region.detail})" if region.detail else said
+
+
+def _fact_line(fact: Fact) -> str:
+    return f"{fact.value} ({fact.mark.word})" if fact.mark else fact.value
+
+
+def _print_letter(console: Console, letter: Letter) -> None:
+    """Print a text to be sent, from the first column and unwrapped, so that it can be copied."""
+    console.print()
+    console.print(Text(f"To send to {letter.to}:", "bold"))
+    for line in letter.text.splitlines():
+        console.print(_shown(line), soft_wrap=True)
 
 
 def _indented(columns: int, text: str, style: str = "") -> Padding:

@@ -14,10 +14,12 @@ from polyai_diag.target import REGIONS, IceServer, Target, TargetError
 
 SANDBOX = "sandbox"
 OWN_URL = "url"
+ALL_REGIONS = "all"
 
 PLACES = {
     "Sandbox on this machine": SANDBOX,
     **{f"PolyAI {region}": region for region in REGIONS},
+    "All PolyAI regions": ALL_REGIONS,
     "Another URL": OWN_URL,
 }
 
@@ -74,7 +76,9 @@ class Form:
 
     @property
     def steps(self) -> tuple[str, ...] | None:
-        """Steps that the complaint asks for, None for all."""
+        """Steps that the complaint asks for, None for all; of all regions, what needs no call."""
+        if self.where.value == ALL_REGIONS:
+            return ("token", "gateway")
         return COMPLAINTS.get(self.complaint.value)
 
     def read(self) -> Target | None:
@@ -99,7 +103,7 @@ class Form:
         return [self.where, self.fault, self.complaint, *gateway]
 
     def _ice_servers(self) -> list[IceServer] | None:
-        if not self.ice.value:
+        if not self.ice.value or self.where.value == ALL_REGIONS:
             return None
         urls = self.ice_urls.value.split()
         if not urls:
@@ -108,12 +112,14 @@ class Form:
 
     def _arrange(self, _change: object = None) -> None:
         sandbox = self.where.value == SANDBOX
-        typed = self.ice.value and not sandbox
+        called = self.where.value != ALL_REGIONS
+        typed = self.ice.value and not sandbox and called
         shown = {
             self.url: self.where.value == OWN_URL,
             self.fault: sandbox,
             self.token: not sandbox,
-            self.ice: not sandbox,
+            self.complaint: called,
+            self.ice: not sandbox and called,
             self.ice_urls: typed,
             self.username: typed,
             self.credential: typed,

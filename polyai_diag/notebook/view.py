@@ -56,6 +56,7 @@ def tabs(report: Report) -> dict[str, str]:
     story = Story(report)
     return {
         "Proof": render_part("proof", story),
+        "To send": render_part("letters", story),
         "Network": render_part("network", story),
         "Audio": render_part("audio", story, drawn_spectrum(story)),
         "Report": render_part("saved", story, list(_links(report))),

@@ -96,11 +96,17 @@ class Signaling:
         return (time.monotonic() - started) * 1000
 
     async def close(self) -> None:
-        """Say `close` for the session that is open, and hang up."""
+        """Say `close` for the session that is open, and hang up.
+
+        Without a session there is nobody to wait for: a refused call ends at once.
+        """
         with contextlib.suppress(ConnectionClosed, OSError):
             if self.session_id is not None and not self.ended.is_set():
                 await self._connection.send(close_frame(self.session_id))
-        await self._connection.close()
+        if self.session_id is not None:
+            await self._connection.close()
+        else:
+            self._connection.transport.close()
         await self._reader
 
     async def _read(self) -> None:

@@ -17,8 +17,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from polyai_diag.report.plots import spectrum_svg
-from polyai_diag.report.story import Story, flat
-from polyai_diag.report.text import milliseconds, plain
+from polyai_diag.report.story import Story
+from polyai_diag.report.text import flat, milliseconds, plain
 from polyai_diag.report.way import mark_of
 
 if TYPE_CHECKING:

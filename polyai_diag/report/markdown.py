@@ -8,14 +8,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from polyai_diag.report.story import Story, flat
-from polyai_diag.report.text import milliseconds, plain
-from polyai_diag.report.way import mark_of
+from polyai_diag.report.story import Story
+from polyai_diag.report.text import flat, milliseconds, plain
+from polyai_diag.report.way import Mark, mark_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from polyai_diag.model import Finding
+    from polyai_diag.report.reach import Reach
     from polyai_diag.report.report import Report
 
 _SHOWN = 60
@@ -25,7 +26,10 @@ _SHOWN = 60
 def render_markdown(report: Report) -> str:
     """Return Markdown for a ticket: the searchable line, what is wrong, what to do, the proof."""
     story = Story(report)
-    parts = (_head, _todo, _way, _proof, _relays, _measured, _steps, _surroundings)
+    parts = (
+        *(_head, _todo, _letters, _way, _reach, _proof),
+        *(_relays, _measured, _steps, _surroundings),
+    )
     return "\n".join(line for part in parts for line in part(story)) + "\n"
 
 
@@ -47,6 +51,13 @@ def code(value: Any) -> str:
     fence = "`" * (max((len(run) for run in re.findall("`+", line)), default=0) + 1)
     pad = " " if "`" in line else ""
     return f"{fence}{pad}{line}{pad}{fence}"
+
+
+def fenced(block: str) -> list[str]:
+    """Return lines of text as a code block that they cannot leave (CommonMark §4.5)."""
+    longest = max((len(run) for run in re.findall("`+", block)), default=0)
+    fence = "`" * max(longest + 1, 3)
+    return [f"{fence}text", *block.splitlines(), fence]
 
 
 def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
@@ -86,6 +97,13 @@ def _todo(story: Story) -> Iterator[str]:
         yield "Nothing named: see what was measured below."
 
 
+def _letters(story: Story) -> Iterator[str]:
+    yield from _section("For whom to act")
+    for letter in story.letters:
+        yield from (f"### {letter.to[0].upper()}{letter.to[1:]}: {letter.mark.word}", "")
+        yield from (*fenced(letter.text), "")
+
+
 def _way(story: Story) -> Iterator[str]:
     yield from _section("The way of the call")
     rows = [
@@ -93,6 +111,49 @@ def _way(story: Story) -> Iterator[str]:
         for s in story.way
     ]
     yield from _table(("stop", "state", "time"), rows)
+
+
+def _reach(story: Story) -> Iterator[str]:
+    reach = story.reach
+    if not reach:
+        return
+    yield from _section("The way to the gateway")
+    if reach.regions:
+        header = ("region", "host", "reached", "token", "to the WebSocket", "detail")
+        told = (
+            (text(r.name), code(r.host), _marked(r.mark), _marked(r.token), r.took, text(r.detail))
+            for r in reach.regions
+        )
+        yield from (*_table(header, told), "")
+    if reach.stages:
+        yield " · ".join(f"{text(s.name)} {s.mark.glyph} {text(s.label)}" for s in reach.stages)
+        yield ""
+    for fact in reach.facts:
+        marked = f" {_marked(fact.mark)}" if fact.mark else ""
+        yield f"- {fact.name}: {text(fact.value)}{marked}"
+    if reach.clients_then:
+        yield f"- {reach.clients_then}"
+    yield from _reach_tables(reach)
+
+
+def _reach_tables(reach: Reach) -> Iterator[str]:
+    if reach.addresses:
+        tried = (
+            (code(a.address), text(a.family), _marked(a.mark), a.took) for a in reach.addresses
+        )
+        yield from ("", *_table(("address tried", "family", "state", "took"), tried))
+    if reach.answers:
+        told = ((code(a.server), text(a.kind), text(a.answer), a.took) for a in reach.answers)
+        yield from ("", *_table(("name server", "type", "answer", "took"), told))
+    if reach.chain:
+        shown = (
+            (text(c.subject), text(c.issuer), text(c.valid), _marked(c.left)) for c in reach.chain
+        )
+        yield from ("", *_table(("certificate for", "signed by", "valid", "left"), shown))
+
+
+def _marked(mark: Mark) -> str:
+    return f"{mark.glyph} {text(mark.word)}"
 
 
 def _proof(story: Story) -> Iterator[str]:
@@ -124,7 +185,7 @@ def _relays(story: Story) -> Iterator[str]:
         (
             code(row.url),
             text(row.transport),
-            f"{row.mark.glyph} {text(row.mark.word)}",
+            _marked(row.mark),
             row.setup,
             row.round_trip,
             row.loss,

@@ -38,7 +38,7 @@ def spectrum_svg(spectrum: dict[str, Any], bandwidth_hz: float | None = None) ->
     from matplotlib import rc_context  # noqa: PLC0415 - heavy, and only needed here
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    figure = Figure(figsize=(4.8, 4.2), facecolor="none", layout="constrained")
+    figure = Figure(figsize=(4.8, 3.6), facecolor="none", layout="constrained")
     axes = figure.add_subplot(facecolor="none")
     _draw(axes, sent, received, bandwidth_hz)
     drawn = io.StringIO()

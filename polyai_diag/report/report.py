@@ -20,6 +20,8 @@ from polyai_diag.model import (
     Verdict,
 )
 from polyai_diag.redact import anonymize
+from polyai_diag.report.handover import Handover, handover
+from polyai_diag.report.story import Story
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +37,7 @@ class Document(Record, frozen=True, kw_only=True):
     verdict: Verdict
     root_causes: tuple[str, ...]
     findings: tuple[Finding, ...]
+    handover: Handover
 
 
 class Report:
@@ -82,6 +85,7 @@ class Report:
             "verdict": self.verdict,
             "root_causes": self.root_causes,
             "findings": self.findings,
+            "handover": handover(Story(self)),
         }
         ordered = {name: document[name] for name in _KEYS}
         return msgspec.json.format(msgspec.json.encode(ordered), indent=2).decode()
@@ -171,6 +175,7 @@ _KEYS = (
     "verdict",
     "root_causes",
     "findings",
+    "handover",
     "steps",
     "call",
     "target",

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from polyai_diag.model import Finding, Guide, Severity, Status, StepResult, Verdict
-from polyai_diag.report.text import milliseconds, number, plain, quantity, rows, table, visible
-from polyai_diag.report.way import FAILS, OK, Mark, Stop, mark_of, way
+from polyai_diag.report.handover import Letter, letters
+from polyai_diag.report.measured import Relay, carried, heard, relays
+from polyai_diag.report.reach import Reach
+from polyai_diag.report.text import flat, milliseconds, number, plain, table, visible
+from polyai_diag.report.way import OK, Mark, Stop, mark_of, way
 
 if TYPE_CHECKING:
     from polyai_diag.report.report import Report
@@ -41,17 +45,6 @@ class Root(NamedTuple):
     mark: Mark
     section: str  # of the troubleshooting guide, or empty
     explained: list[Finding]
-
-
-class Relay(NamedTuple):
-    """One TURN URL over one transport."""
-
-    url: str
-    transport: str
-    mark: Mark
-    setup: str
-    round_trip: str
-    loss: str
 
 
 class Bar(NamedTuple):
@@ -93,9 +86,19 @@ class Story:
         """What PolyAI's side can search for: callSid, session, region, time, duration."""
         call = self.record.call
         session = f"session {call.session_id}" if call.session_id else "no session"
-        region = call.region or self.record.target.get("region") or "no region"
-        started = _utc(self.record.started)
-        return [call.call_sid, session, region, started, milliseconds(self.record.duration_ms)]
+        took = milliseconds(self.record.duration_ms)
+        return [call.call_sid, session, self.region, self.started, took]
+
+    @property
+    def region(self) -> str:
+        """The region that was called."""
+        region = self.record.call.region or self.record.target.get("region")
+        return str(region or "no region")
+
+    @property
+    def started(self) -> str:
+        """When the run began, UTC."""
+        return _utc(self.record.started)
 
     @property
     def machine(self) -> tuple[str, str]:
@@ -113,7 +116,7 @@ class Story:
             return "the customer's browser, microphone and speaker"
         return "; ".join(plain(item, 120) for item in named[:12])
 
-    @property
+    @cached_property
     def roots(self) -> list[Root]:
         """The root causes, the worst first, each finding that follows under its first."""
         matter = [
@@ -154,45 +157,42 @@ class Story:
     @property
     def relays(self) -> list[Relay]:
         """TURN, URL by URL."""
-        return [_relay(row) for row in rows(self._data("turn").get("urls"))]
+        return relays(self.data("turn"))
+
+    @cached_property
+    def reach(self) -> Reach:
+        """The way to the gateway, in detail."""
+        return Reach(self.steps)
+
+    @cached_property
+    def letters(self) -> list[Letter]:
+        """For whom to act: a text for each party, first for whoever has to act first."""
+        return letters(self)
+
+    @property
+    def carried(self) -> list[tuple[str, str]]:
+        """What was measured of the network and the media's packets: name, value."""
+        return carried(self.data)
+
+    @property
+    def heard(self) -> list[tuple[str, str]]:
+        """What was measured of the sound: name, value."""
+        return heard(self.data)
 
     @property
     def measured(self) -> list[tuple[str, str]]:
-        """What the call and the audio measured: name, value. Only what there is."""
-        call, audio = self._data("call"), self._data("audio")
-        opus, nat, stun = self._data("opus"), self._data("nat"), self._data("stun")
-        packets = audio if "packets_received" in audio else call  # the longer the better
-        found = [
-            ("path of the media", _path(table(call.get("nominated")))),
-            ("round trip", milliseconds(call.get("rtt_ms"))),
-            ("jitter", milliseconds(packets.get("jitter_ms"))),
-            ("loss (95 %)", _loss(packets)),
-            ("packets sent / received", _pair(packets, "packets_sent", "packets_received")),
-            ("audio came from", _word(audio.get("mode"))),
-            ("first audio after", milliseconds(audio.get("first_audio_ms"))),
-            ("audio delay", milliseconds(audio.get("delay_ms"))),
-            ("gain", quantity(audio.get("gain_db"), "dB", 1)),
-            ("level sent", quantity(audio.get("sent_level_dbfs"), "dBFS", 1)),
-            ("level received", quantity(audio.get("level_dbfs"), "dBFS", 1)),
-            ("noise", quantity(audio.get("noise_dbfs"), "dBFS", 1)),
-            ("distortion and noise (THD+N)", quantity(audio.get("thd_n_db"), "dB", 1)),
-            ("bandwidth", _kilohertz(audio.get("bandwidth_hz"))),
-            ("Opus", _opus(opus)),
-            ("UDP", _word(stun.get("udp"))),
-            ("NAT mapping", _word(nat.get("mapping"))),
-            ("NAT filtering", _word(nat.get("filtering"))),
-        ]
-        return [(name, value) for name, value in found if value != "–"]
+        """All that was measured of the call: name, value. Only what there is."""
+        return [*self.carried, *self.heard]
 
     @property
     def spectrum(self) -> dict[str, Any]:
         """The spectrum of the audio, empty where none was measured."""
-        return table(self._data("audio").get("spectrum"))
+        return table(self.data("audio").get("spectrum"))
 
     @property
     def bandwidth_hz(self) -> float | None:
         """Where the received band ends."""
-        return number(self._data("audio").get("bandwidth_hz"))
+        return number(self.data("audio").get("bandwidth_hz"))
 
     @property
     def bars(self) -> list[Bar]:
@@ -242,7 +242,8 @@ class Story:
         lines += ["", "Way: " + ", ".join(f"{s.name} {s.mark.glyph} {s.detail}" for s in self.way)]
         return "\n".join(lines)
 
-    def _data(self, step: str) -> dict[str, Any]:
+    def data(self, step: str) -> dict[str, Any]:
+        """Return what a step put down, empty where it did not run."""
         return table(self.steps[step].data) if step in self.steps else {}
 
 
@@ -266,67 +267,6 @@ def _utc(started: str) -> str:
         return started
 
 
-def _relay(row: dict[str, Any]) -> Relay:
-    reached = plain(row.get("stage", "?"), 40).replace("_", " ")
-    if row.get("ok") is True:
-        mark = Mark(OK.tone, OK.glyph, reached)
-    else:
-        why = plain(row.get("failure") or "failed", 60).replace("_", " ")
-        mark = Mark(FAILS.tone, FAILS.glyph, f"{reached}: {why}")
-    p50, p95 = milliseconds(row.get("rtt_p50_ms")), milliseconds(row.get("rtt_p95_ms"))
-    round_trip = "–" if p50 == "–" else f"{p50.removesuffix(' ms')} / {p95}"
-    return Relay(
-        plain(row.get("url", "?"), 120),
-        plain(row.get("transport", "?"), 12).upper(),
-        mark,
-        milliseconds(row.get("setup_ms")),
-        round_trip,
-        _pair(row, "lost", "sent") if row.get("sent") else "–",
-    )
-
-
-def _path(nominated: dict[str, Any]) -> str:
-    if not nominated:
-        return "–"
-    local, remote = (plain(nominated.get(f"{s}_type", "?"), 12) for s in ("local", "remote"))
-    relay = nominated.get("relay_transport")
-    return f"{local} → {remote}" + (f", relay over {plain(relay, 8).upper()}" if relay else "")
-
-
-def _loss(packets: dict[str, Any]) -> str:
-    """Return the rate with its interval: 0 of 50 packets proves no more than "under 7 %"."""
-    rate, interval = (
-        quantity(packets.get("loss_percent"), "%", 1),
-        packets.get("loss_interval_percent"),
-    )
-    if not isinstance(interval, list | tuple) or len(interval) != 2:
-        return rate
-    low, high = (number(end) for end in interval)
-    return rate if low is None or high is None else f"{rate} ({low:.1f}–{high:.1f})"
-
-
-def _pair(row: dict[str, Any], first: str, second: str) -> str:
-    values = [number(row.get(key)) for key in (first, second)]
-    if None in values:
-        return "–"
-    return f"{values[0]:.0f} / {values[1]:.0f}"
-
-
-def _word(value: Any) -> str:
-    return plain(value, 120) if value else "–"
-
-
-def _opus(data: dict[str, Any]) -> str:
-    parameters = flat(data.get("fmtp")).replace("–", "")
-    found = [data.get("answered"), parameters]
-    return ", ".join(plain(value, 80) for value in found if value) or "–"
-
-
-def _kilohertz(value: Any) -> str:
-    found = number(value)
-    return "–" if found is None else f"{found / 1000:.1f} kHz"
-
-
 def _bar(step: StepResult, whole_ms: float) -> Bar:
     mark = mark_of(step)
     left = min(max(100 * step.started_ms / whole_ms, 0), 100)
@@ -335,12 +275,3 @@ def _bar(step: StepResult, whole_ms: float) -> Bar:
     timed = milliseconds(step.duration_ms)
     label = timed if mark is OK else f"{mark.word}, {timed}" if ran else mark.word
     return Bar(step, mark, round(left, 2), round(width, 2), label)
-
-
-def flat(value: Any) -> str:
-    """Return nested data on one line."""
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {item}" for key, item in list(value.items())[:60]) or "–"
-    if isinstance(value, list | tuple):
-        return ", ".join(map(str, value[:60])) or "–"
-    return "–" if value is None or value == "" else str(value)

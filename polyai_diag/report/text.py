@@ -58,6 +58,24 @@ def quantity(value: Any, unit: str, digits: int = 0) -> str:
     return f"{round(found, digits) + 0.0:,.{digits}f} {unit}".replace("-", "−")
 
 
+_FAILURES = {
+    "generic_timeout": "no answer",
+    "connection_refused": "refused",
+    "connection_reset": "cut off",
+    "connection_closed": "hung up",
+    "host_unreachable": "no way to this host",
+    "network_unreachable": "no way to this network",
+    "permission_denied": "forbidden by this machine",
+    "address_not_available": "this machine has no such address",
+}
+
+
+def failure_words(value: Any) -> str:
+    """Return a failure of the closed list as people say it; others without underscores."""
+    text = plain(value, 60)
+    return _FAILURES.get(text, text.replace("_", " "))
+
+
 def rows(value: Any, limit: int = 40) -> list[dict[str, Any]]:
     """Return the first dicts of what should be a list of dicts."""
     found = value if isinstance(value, list | tuple) else []
@@ -67,3 +85,20 @@ def rows(value: Any, limit: int = 40) -> list[dict[str, Any]]:
 def table(value: Any) -> dict[str, Any]:
     """Return a dict, an empty one for all else."""
     return value if isinstance(value, dict) else {}
+
+
+def flat(value: Any) -> str:
+    """Return nested data on one line."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {item}" for key, item in list(value.items())[:60]) or "–"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value[:60])) or "–"
+    return "–" if value is None or value == "" else str(value)
+
+
+def time_span(seconds: float) -> str:
+    """Return a length of time with the unit that suits it."""
+    for above_s, unit_s, unit in ((172_800, 86_400, "days"), (7200, 3600, "h"), (120, 60, "min")):
+        if seconds >= above_s:
+            return f"{seconds / unit_s:.0f} {unit}"
+    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"

@@ -53,12 +53,51 @@ def _relay(url: str, transport: str, setup_ms: float, rtt_ms: float) -> dict[str
     }
 
 
+HOST = "webrtc-gateway.us-1.platform.polyai.app"
+
+
+def certificate(subject: str, issuer: str, days_left: float = 61) -> dict[str, Any]:
+    return {
+        "subject": subject,
+        "issuer": issuer,
+        "not_before": "2026-10-25T00:00:00Z",
+        "not_after": "2027-01-23T00:00:00Z",
+        "days_left": days_left,
+    }
+
+
+def tls(*chain: dict[str, Any], vouched_by: str | None = "the shipped set") -> dict[str, Any]:
+    return {
+        "version": "TLSv1.3",
+        "alpn": "http/1.1",
+        "vouched_by": vouched_by,
+        "days_left": chain[0]["days_left"],
+        "chain": list(chain),
+    }
+
+
 DATA: dict[str, dict[str, Any]] = {
+    "token": {"kind": "connector token", "length": 24, "sha256": "1234abcd"},
     "gateway": {
         "stages": [
             {"name": n, "ms": ms, "ok": True}
             for n, ms in (("DNS", 9.0), ("TCP", 41.2), ("TLS", 83.0), ("WebSocket", 44.0))
-        ]
+        ],
+        "addresses": [
+            {"address": "[2001:db8::9]:443", "family": "IPv6", "ms": 38.2, "ok": True},
+            {"address": "203.0.113.9:443", "family": "IPv4", "ms": 41.2, "ok": True},
+            {"address": "203.0.113.10:443", "family": "IPv4", "ms": 42.9, "ok": True},
+        ],
+        "resolvers": [
+            {"server": "10.20.0.1", "type": "A", "answer": "203.0.113.9, 203.0.113.10", "ms": 9.0},
+            {"server": "10.20.0.1", "type": "AAAA", "answer": "2001:db8::9", "ms": 8.1},
+        ],
+        "tls": tls(
+            certificate("CN=*.us-1.platform.polyai.app", "CN=Example CA 3, O=Example Trust"),
+            certificate("CN=Example CA 3, O=Example Trust", "CN=Example Root", 1900),
+        ),
+        "clock": {"offset_s": 0.2, "uncertainty_s": 0.6, "verified": True},
+        "ice_urls": ["stun:stun.example.net:3478", "turn:turn.example.net:3478"],
     },
     "stun": {
         "udp": "open",
@@ -294,6 +333,177 @@ def unauthorized() -> Report:
     )
 
 
+def token_rejected() -> Report:
+    refused = observation(
+        "offer_answer",
+        f"wss://{HOST}/api/v1/webrtc/signal",
+        Failure.GATEWAY_ERROR,
+        code="UNAUTHORIZED",
+        message="Invalid auth token",
+    )
+    fetch = observation(
+        "ice_servers_fetch", f"https://{HOST}/api/v1/ice-servers", Failure.HTTP_STATUS, status=401
+    )
+    token = {
+        **DATA["token"],
+        "dates": ["issued 3 days ago", "expires in 4 h 2 min"],
+        "mended_by": ["a line end after it"],
+    }
+    reached = {**DATA["gateway"], "clock": {"offset_s": 2.3, "uncertainty_s": 0.6}}
+    cause = finding(
+        "token-rejected",
+        "The gateway rejects the token",
+        ("signaling", "Offer answered UNAUTHORIZED: Invalid auth token"),
+        ("gateway", f"https://{HOST}/api/v1/ice-servers answered 401"),
+        guide=Guide.UNAUTHORIZED,
+        remedy="Check that the token belongs to this agent and this region.",
+    )
+    return Judged(
+        record(
+            step("token", data=token),
+            step("gateway", data=reached, observations=(fetch,)),
+            step("signaling", Status.FAILED, reason="UNAUTHORIZED", observations=(refused,)),
+            *(skipped(n, "the gateway refused the offer") for n in ("opus", "call", "audio")),
+        ),
+        cause,
+    )
+
+
+def gateway_silent() -> Report:
+    """PolyAI has to act: the WebSocket was closed before the answer."""
+    closed = observation(
+        "offer_answer",
+        f"wss://{HOST}/api/v1/webrtc/signal",
+        Failure.WEBSOCKET_CLOSED,
+        close_code=1011,
+        close_reason="internal error",
+    )
+    fetch = observation(
+        "ice_servers_fetch", f"https://{HOST}/api/v1/ice-servers", Failure.HTTP_STATUS, status=503
+    )
+    cause = finding(
+        "signaling-closed",
+        "The gateway hangs up before it answers",
+        ("signaling", "Closed with code 1011 (internal error)"),
+        remedy="Send PolyAI this report: the close code is in it.",
+    )
+    return Judged(
+        record(
+            step("gateway", observations=(fetch,)),
+            step("signaling", Status.FAILED, reason="closed", observations=(closed,)),
+            *(skipped(n, "the gateway did not answer") for n in ("opus", "call", "audio")),
+        ),
+        cause,
+    )
+
+
+def dns_wrong() -> Report:
+    """The resolver names a private address, behind which nobody answers."""
+    reached = {
+        "stages": [{"name": "DNS", "ms": 9.0, "ok": True}, {"name": "TCP", "ms": 4e3, "ok": False}],
+        "addresses": [
+            {
+                "address": "10.0.0.1:443",
+                "family": "IPv4",
+                "ms": 4000.0,
+                "ok": False,
+                "failure": "generic_timeout",
+            },
+            {
+                "address": "[fd00::1]:443",
+                "family": "IPv6",
+                "ms": 2.0,
+                "ok": False,
+                "failure": "network_unreachable",
+            },
+        ],
+        "resolvers": [
+            {"server": "10.20.0.1", "type": "A", "answer": "10.0.0.1", "ms": 9.0},
+            {"server": "10.20.0.2", "type": "A", "answer": "no answer", "ms": 2000.0},
+        ],
+    }
+    cause = finding(
+        "dns-failure",
+        "The gateway's name leads to a private address",
+        ("gateway", f"{HOST}: 10.0.0.1, a private address for a public name"),
+        remedy="Have the network's DNS server looked at: it must give the public addresses.",
+    )
+    unreached = (n for n in ("signaling", "stun", "turn", "nat", "opus", "call", "audio"))
+    return Judged(
+        record(
+            step("gateway", Status.FAILED, reason="no address accepts", data=reached),
+            *(skipped(n, "the gateway cannot be reached") for n in unreached),
+        ),
+        cause,
+    )
+
+
+def intercepted() -> Report:
+    """A proxy signs for the gateway itself, and its certificate ends soon."""
+    forged = tls(
+        certificate(f"CN={HOST}", "CN=Corp Inspection CA, O=Example Corp", 9),
+        certificate(
+            "CN=Corp Inspection CA, O=Example Corp", "CN=Corp Inspection CA, O=Example Corp", 700
+        ),
+        vouched_by=None,
+    )
+    asked = observation(
+        "proxy_connect",
+        "http://proxy.example.net:3128",
+        Failure.PROXY_FAILED,
+        status=407,
+        offers=["Negotiate", "NTLM"],
+    )
+    reached = {
+        **DATA["gateway"],
+        "stages": [
+            {"name": "Proxy", "ms": 21.0, "ok": True},
+            {"name": "TLS", "ms": 64.0, "ok": False},
+        ],
+        "tls": forged,
+        "proxy": "http://proxy.example.net:3128",
+        "clock": {"offset_s": -9000.0, "uncertainty_s": 0.6, "verified": False},
+    }
+    cause = finding(
+        "tls-certificate-invalid",
+        "TLS to the gateway is opened on the way",
+        ("gateway", "Corp Inspection CA signs for the gateway and for another region's"),
+        remedy="Have TLS to the gateway's host passed through without inspection.",
+    )
+    unreached = (n for n in ("signaling", "opus", "call", "audio"))
+    return Judged(
+        record(
+            step("gateway", Status.FAILED, data=reached, observations=(asked,)),
+            *(skipped(n, "the gateway cannot be reached") for n in unreached),
+        ),
+        cause,
+    )
+
+
+def regions() -> Report:
+    """All regions asked: one takes the token, one refuses it, one is not reached."""
+    rows = [
+        ("us-1", True, "", 177.0, "refused", "401: invalid auth token"),
+        ("uk-1", True, "", 96.0, "taken", ""),
+        ("euw-1", False, "TCP", None, "unknown", "no answer in 4 s"),
+    ]
+    names = ("region", "reached", "stage", "ms", "token", "detail")
+    asked = [
+        {**dict(zip(names, row, strict=True)), "host": HOST.replace("us-1", row[0])} for row in rows
+    ]
+    cause = finding(
+        "gateway-unreachable",
+        "The gateway cannot be reached",
+        ("gateway", "euw-1: no answer in 4 s"),
+        severity=Severity.WARNING,
+        remedy="Have outbound TCP to port 443 allowed.",
+    )
+    unasked = (n for n in STEP_NAMES if n not in ("token", "gateway"))
+    return Judged(
+        record(step("gateway", data={"regions": asked}), *(skipped(n) for n in unasked)), cause
+    )
+
+
 def cancelled() -> Report:
     unreached = [
         skipped(name, "the run was cancelled") for name in ("nat", "opus", "call", "audio")
@@ -316,7 +526,31 @@ def hostile() -> Report:
                 {"name": HOSTILE, "ms": HOSTILE},
                 "x",
                 {"name": "DNS", "ms": math.nan, "ok": False},
+            ],
+            "addresses": [
+                {"address": HOSTILE, "family": HOSTILE, "ok": False, "failure": HOSTILE},
+                {"address": LONG, "family": LONG, "ok": HOSTILE, "ms": -math.inf},
             ]
+            * 300,
+            "resolvers": [{"server": HOSTILE, "type": LONG, "answer": [HOSTILE]}] * 300,
+            "tls": {
+                "version": HOSTILE,
+                "alpn": [LONG],
+                "vouched_by": HOSTILE,
+                "days_left": HOSTILE,
+                "chain": [{"subject": HOSTILE, "issuer": LONG, "days_left": math.nan}, "x"] * 50,
+            },
+            "clock": {"offset_s": -1e14, "uncertainty_s": HOSTILE, "verified": HOSTILE},
+            "proxy": HOSTILE,
+            "ice_urls": HOSTILE,
+            "regions": [{"region": HOSTILE, "host": LONG, "ms": "x", "token": [LONG]}] * 50,
+        },
+        "token": {
+            "kind": HOSTILE,
+            "length": HOSTILE,
+            "sha256": LONG,
+            "dates": [HOSTILE] * 99,
+            "mended_by": HOSTILE,
         },
         "turn": {
             "urls": [
@@ -377,4 +611,15 @@ def hostile() -> Report:
     )
 
 
-ALL = (healthy, udp_blocked, unauthorized, cancelled, hostile)
+ALL = (
+    healthy,
+    udp_blocked,
+    unauthorized,
+    token_rejected,
+    gateway_silent,
+    dns_wrong,
+    intercepted,
+    regions,
+    cancelled,
+    hostile,
+)

@@ -137,21 +137,27 @@ def test_blocked_page_tells_cause_remedy_and_what_follows() -> None:
         "What to do",
         "Keep turns:turn.example.net:443?transport=tcp in the client",
         "Guide: “ICE connection fails”",
+        "For whom to act",
+        "The network team",
+        "acts first",
         "The way of the call",
         "the way breaks here",
+        "The way to the gateway",
+        "Proof",
         "12 STUN requests to 2 servers",
         "Explained by this: 2 more findings",
         "media-ports-blocked",
         "TURN, transport by transport",
-        "challenge: generic timeout",
+        "challenge: no answer",
         "Measured",
         "When each step ran",
         "All steps, with what each saw",
         "Target, environment and versions",
     ]
-    places = [text.find(words) for words in told]
-    assert -1 not in places, told[places.index(-1)]
-    assert places == sorted(places)
+    place = 0
+    for words in told:
+        place = text.find(words, place)
+        assert place >= 0, words
 
 
 def test_each_finding_is_shown_once_in_the_proof() -> None:

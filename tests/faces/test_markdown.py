@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 from markdown_it import MarkdownIt
 
-from polyai_diag.report.markdown import code, text
+from polyai_diag.report.markdown import code, fenced, text
+from polyai_diag.report.story import Story
 from tests.faces import records
 from tests.faces.records import HOSTILE, LONG
 
@@ -63,9 +64,24 @@ def test_report_holds_no_html_and_no_link(make: Callable[[], Report]) -> None:
     tokens = GITHUB.parse(make().to_markdown())
     children = [child for token in tokens for child in token.children or []]
     kinds = {token.type for token in [*tokens, *children]}
-    assert not kinds & {"html_block", "html_inline", "link_open", "image", "fence", "code_block"}
+    assert not kinds & {"html_block", "html_inline", "link_open", "image", "code_block"}
     headings = [token.tag for token in tokens if token.type == "heading_open"]
     assert headings.count("h1") == 1
+
+
+@pytest.mark.parametrize("make", records.ALL, ids=lambda make: make.__name__)
+def test_texts_to_send_stay_in_their_fences(make: Callable[[], Report]) -> None:
+    report = make()
+    fences = [t.content for t in GITHUB.parse(report.to_markdown()) if t.type == "fence"]
+    assert fences == [f"{letter.text}\n" for letter in Story(report).letters]
+
+
+@pytest.mark.parametrize("attack", [*ATTACKS, "```\n# out", "````", "~~~\n```"])
+def test_no_text_leaves_its_fence(attack: str) -> None:
+    tokens = GITHUB.parse("\n".join([*fenced(attack), "end"]))
+    assert [token.type for token in tokens][:2] == ["fence", "paragraph_open"]
+    assert tokens[0].content.rstrip("\n") == attack.rstrip("\n")
+    assert tokens[2].content == "end"
 
 
 def test_report_is_bounded() -> None:
@@ -85,8 +101,12 @@ def test_order_is_wrong_whose_do_way_proof() -> None:
         "This measured the network of **support-lab-3**",
         "## What to do",
         "guide “ICE connection fails”",
+        "## For whom to act",
+        "### The network team: acts first",
+        "### The customer: nothing to do",
         "## The way of the call",
         "| **STUN** | ✕ fails | UDP blocked |",
+        "## The way to the gateway",
         "## Proof",
         "explains `stun-unreachable`",
         "## TURN, transport by transport",

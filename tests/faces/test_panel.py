@@ -39,7 +39,7 @@ async def test_run_gives_the_report_and_shows_it() -> None:
     }
     assert panel._outcome.layout.display is None
     assert report.findings[0].title in panel._result.value
-    assert panel._tabs.titles == ("Proof", "Network", "Audio", "Report")
+    assert panel._tabs.titles == ("Proof", "To send", "Network", "Audio", "Report")
     assert "Done: failed." in panel._status.value
     assert panel._alert.value == ""
 

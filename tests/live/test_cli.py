@@ -276,6 +276,28 @@ def test_an_empty_token_is_sent_and_diagnosed(tmp_path: Path) -> None:
         served.wait(10)
 
 
+@pytest.mark.parametrize(
+    ("given", "said", "status"),
+    [
+        (f'Bearer "{TOKEN}"\n', "sent without 'Bearer' before it, quotes around it", "passed"),
+        (TOKEN, "", "passed"),
+        ("not to be seen", "sent as it is: 3 blanks inside it", "failed"),
+    ],
+)
+def test_a_token_is_mended_where_that_is_asked_and_safe(
+    given: str, said: str, status: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "token"
+    file.write_text(given)
+    ended = run(
+        "run", "--url", "wss://127.0.0.1:9/x", "--token-file", str(file), "--mend-token",
+        "--step", "token", "--json", "-",
+    )  # fmt: skip
+    assert Report.from_json(ended.stdout).step("token").status == status
+    assert said in ended.stderr
+    assert TOKEN not in ended.stdout + ended.stderr
+
+
 def test_anonymize_leaves_no_address(tmp_path: Path) -> None:
     ended = run("demo", "--fault", "turn-credentials-rejected", "--anonymize", "--json", "-")
     assert ended.returncode == 3

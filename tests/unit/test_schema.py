@@ -18,7 +18,7 @@ from tests.unit.records import record, saw, step
 SHIPPED = resources.files("polyai_diag.report").joinpath("schema.json")
 TOP = {
     "schema_version", "tool", "started", "duration_ms", "verdict", "root_causes", "findings",
-    "steps", "call", "target", "environment",
+    "handover", "steps", "call", "target", "environment",
 }  # fmt: skip
 FINDING = {
     "id", "severity", "title", "summary", "evidence", "remedy", "reference", "guide",
@@ -27,6 +27,7 @@ FINDING = {
 EVIDENCE = {"step", "observation", "text"}
 STEP = {"name", "status", "reason", "started_ms", "duration_ms", "data", "observations"}
 OBSERVATION = {"operation", "endpoint", "started_ms", "duration_ms", "failure", "notes"}
+HANDOVER = {"customer", "network", "gateway"}
 CALL = {"call_sid", "session_id", "region"}
 
 BLOCKED = record(
@@ -64,7 +65,8 @@ def test_the_schema_is_one() -> None:
 def test_the_schema_requires_every_public_key() -> None:
     kinds = _shipped()["$defs"]
     wanted = {"Document": TOP, "Finding": FINDING, "Evidence": EVIDENCE, "StepResult": STEP,
-              "Observation": OBSERVATION, "CallIds": CALL}  # fmt: skip
+              "Observation": OBSERVATION, "CallIds": CALL,
+              "Handover": HANDOVER}  # fmt: skip
     for kind, keys in wanted.items():
         assert set(kinds[kind]["properties"]) == keys
         assert set(kinds[kind]["required"]) == keys
@@ -85,6 +87,7 @@ def test_reports_keep_the_schema_and_say_everything(made: Record) -> None:
     assert all(set(f) == FINDING for f in document["findings"])
     assert all(set(e) == EVIDENCE for f in document["findings"] for e in f["evidence"])
     assert set(document["call"]) == CALL
+    assert all(document["handover"][name] for name in HANDOVER)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+Z", document["started"])
 
 

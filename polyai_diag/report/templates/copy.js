@@ -1,5 +1,5 @@
 for (const button of document.querySelectorAll("button.pd-copy")) {
-  const text = document.querySelector(".pd-ticket");
+  const text = button.parentElement.querySelector("pre");
   button.hidden = false;
   button.addEventListener("click", async () => {
     try {
