@@ -160,7 +160,9 @@ def _wanted(story: Story, actor: Actor) -> str:
 
 def _token_facts(story: Story) -> Iterator[str]:
     told = {fact.name: fact.value for fact in story.reach.facts}
-    about = [told[name] for name in ("token", "its dates", "mending") if name in told]
+    about = [told[name] for name in ("token", "its dates") if name in told]
+    if "mending" in told:
+        about.append(f"mending it {told['mending']}")
     if about:
         yield f"The token sent: {'; '.join(about)}"
     yield from _regions(story)

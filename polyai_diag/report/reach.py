@@ -350,7 +350,7 @@ def _token(data: dict[str, Any]) -> str:
 
 def _mending(mended_by: Any) -> str:
     words = [re.sub(r"^an? ", "the ", plain(word, 80)) for word in _listed(mended_by)]
-    return f"mending is safe: without {' and '.join(words)}" if words else ""
+    return f"is safe: without {' and '.join(words)}" if words else ""
 
 
 def _alpn(alpn: Any) -> str:
@@ -360,15 +360,16 @@ def _alpn(alpn: Any) -> str:
 def _fetched(seen: Observation) -> str:
     status, detail = seen.notes.get("status"), seen.notes.get("detail")
     if seen.failure is None:
-        return "given by the gateway"
+        urls = len(_listed(seen.notes.get("urls"), 99))
+        return f"the gateway gives {urls} URL{'' if urls == 1 else 's'}"
     said = (
         f"asked, answered {plain(status, 8)}" if status else f"asked: {failure_words(seen.failure)}"
     )
     return f"{said} ({plain(detail, 120)})" if detail else said
 
 
-def _listed(value: Any) -> list[Any]:
-    return list(value[:8]) if isinstance(value, list | tuple) else []
+def _listed(value: Any, most: int = 8) -> list[Any]:
+    return list(value[:most]) if isinstance(value, list | tuple) else []
 
 
 def _joined(values: Any) -> str:
