@@ -13,7 +13,7 @@ PUBLIC = "public"
 
 
 def kind_of(address: str) -> str:
-    """Say what kind of address it is (RFC 6890): `public`, `private`, `loopback`, `sinkhole`…
+    """Say what kind of address it is (RFC 6890), as `public`, `private`, `loopback`, `sinkhole`.
 
     Raises ValueError when it is none.
     """

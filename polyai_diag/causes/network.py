@@ -160,7 +160,7 @@ def _effect_of_interception(facts: Facts) -> Severity:
         "in the system, or here with --ca-file."
     ),
     reference="RFC 8446 §1",
-    breaks=(),
+    breaks=("gateway",),
     effect=_effect_of_interception,
     explains=("tls-certificate-invalid", "ice-servers-unavailable", "turn-unreachable"),
 )

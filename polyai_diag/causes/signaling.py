@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from polyai_diag.causes.engine import Facts, Layer, Seen, cause
 from polyai_diag.failures import Failure
-from polyai_diag.model import Actor
+from polyai_diag.model import Actor, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -154,7 +154,8 @@ def gateway_error(facts: Facts) -> Iterator[Evidence | Seen]:
     layer=Layer.SIGNALING,
     title="The call takes long to set up",
     remedy="Look at the slow stage that is named; published clients give up after 30 s.",
-    breaks=(),
+    breaks=("audio",),
+    effect=lambda _: Severity.WARNING,
 )
 def setup_slow(facts: Facts) -> Iterator[Evidence | Seen]:
     """All stages together take over 5 s, each of them well: which one is slow."""

@@ -14,7 +14,7 @@ from polyai_diag.analysis.addresses import is_public_name, kind_of
         ("fd00::1", "private"),
         ("127.0.0.53", "loopback"),
         ("::1", "loopback"),
-        ("0.0.0.0", "sinkhole"),
+        ("0.0.0.0", "sinkhole"),  # noqa: S104
         ("::", "sinkhole"),
         ("169.254.1.1", "link-local"),
         ("fe80::1%eth0", "link-local"),
