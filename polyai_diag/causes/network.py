@@ -166,19 +166,15 @@ def _effect_of_interception(facts: Facts) -> Severity:
 )
 def tls_intercepted(facts: Facts) -> Iterator[Evidence | Seen]:
     """One and the same foreign issuer signs for hosts that have nothing to do with each other."""
-    chains = [s for s in facts.succeeded("tls_chain", step="gateway") if _is_foreign(s)]
-    for own in (chain for chain in chains if not chain.note("control")):
-        alike = [c for c in chains if c.note("control") and c.note("signer") == own.note("signer")]
-        if alike:
-            hosts = " and ".join(
-                [own.observation.endpoint, *(c.observation.endpoint for c in alike)]
-            )
-            yield own.says(f"{hosts} show certificates of the same issuer: {own.note('signer')}")
-            yield from (chain.says(_about(chain)) for chain in alike)
-
-
-def _is_foreign(chain: Seen) -> bool:
-    return chain.note("vouched_by") not in _KNOWN_AUTHORITIES
+    by_signer: dict[str, dict[str, Seen]] = {}
+    for chain in facts.succeeded("tls_chain", step="gateway"):
+        if chain.note("vouched_by") not in _KNOWN_AUTHORITIES:
+            by_signer.setdefault(chain.note("signer"), {})[chain.observation.endpoint] = chain
+    for signer, chains in by_signer.items():
+        if len(chains) > 1:
+            first, *_ = chains.values()
+            hosts = " and ".join(chains)
+            yield first.says(f"{hosts} show certificates of one and the same issuer: {signer}")
 
 
 @cause(

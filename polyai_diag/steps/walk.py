@@ -52,6 +52,7 @@ class Walk:
     stun_url: str | None = None  # the first STUN server that answered
     udp_silent: bool = False
     media_wanted: bool = False  # whether the offer is to carry candidates that a call needs
+    one_of_many: bool = False  # of several gateways in one run, each is the others' control
 
     def __post_init__(self) -> None:
         """Raise TargetError for a ca_file that cannot be read, before any step has run."""
@@ -89,7 +90,7 @@ class Walk:
     def for_target(self, target: Target) -> Walk:
         """Return a walk to another gateway within the same run."""
         walk = Walk(target, started_s=self.started_s)
-        walk.redactor = self.redactor
+        walk.redactor, walk.one_of_many = self.redactor, True
         return walk
 
     def learn_ice_servers(self, servers: tuple[IceServer, ...]) -> None:
