@@ -73,6 +73,9 @@ def clock_skew(facts: Facts) -> Iterator[Evidence | Seen]:
         yield clock.says(
             f"The gateway's clock (HTTP Date {clock.note('date')}) is {_apart(clock)}: {what}"
         )
+    if turned:
+        for token in facts.failed("token_read", failures=_DATES):
+            yield token.says(f"By this machine's clock the token is {token.note('detail')}")
 
 
 def _turned_tokens(facts: Facts) -> Iterator[tuple[Seen, str]]:

@@ -36,11 +36,9 @@ def _refused_upgrades(facts: Facts) -> Iterator[Seen]:
 def _blocked(seen: Seen) -> str | None:
     """Who stands between, in words, where the answer to the upgrade tells of somebody."""
     status, body = seen.note("status"), str(seen.note("body") or "")
-    if status == 426 or (status == 400 and _STRIPPED.search(body)):
-        return (
-            f"HTTP {status}: the gateway was asked without the Upgrade header that this machine "
-            "sent: a proxy on the way takes it out"
-        )
+    if status in (426, 505) or (status == 400 and _STRIPPED.search(body)):
+        how = "in an HTTP version without Upgrade" if status == 505 else "without Upgrade"
+        return f"HTTP {status}: the gateway was asked {how}: a proxy changed what this machine sent"
     is_page = "html" in str(seen.note("content_type") or "") or body.lstrip().startswith("<")
     found = _BLOCK_PAGE.search(body) if is_page else None
     return f"HTTP {status} with a block page ({_page_text(body)})" if found else None

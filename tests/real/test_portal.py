@@ -13,7 +13,7 @@ from tests.real.portal import LOGIN_PAGE
 
 pytestmark = pytest.mark.root
 
-PRIVATE, PUBLIC = "10.9.0.1", "203.0.113.80"
+PRIVATE, PUBLIC = "10.9.0.1", "93.184.215.80"  # nobody's but this namespace's
 WRONG = "dns-answer-wrong"
 
 
@@ -21,9 +21,9 @@ WRONG = "dns-answer-wrong"
     ("address", "shows_certificate", "beneath"),
     [
         (PRIVATE, False, {WRONG, "gateway-unreachable"}),
-        (PRIVATE, True, {WRONG, "tls-certificate-invalid"}),
+        (PRIVATE, True, {WRONG, "tls-intercepted", "tls-certificate-invalid"}),
         (PUBLIC, False, {"gateway-unreachable"}),
-        (PUBLIC, True, {"tls-certificate-invalid"}),
+        (PUBLIC, True, {"tls-intercepted", "tls-certificate-invalid"}),
     ],
 )
 @in_loop_for(30)
