@@ -133,7 +133,7 @@ PAIRS = [
     pair("token-expired", "turn-credentials-rejected", target=given_ice_servers),
     pair("token-not-yet-valid", "websocket-refused"),
     pair("request-forbidden", "turn-credentials-rejected"),
-    pair("agent-failure", "udp-blocked"),
+    pair("agent-failure", "turn-credentials-rejected"),
     pair("ice-servers-unavailable", "signaling-timeout"),
     pair("ice-servers-unavailable", "silent-audio"),
     pair("signaling-lost", "silent-audio"),
