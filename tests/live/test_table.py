@@ -22,6 +22,8 @@ from polyai_diag import (
 )
 from polyai_diag.model import NOT_ASKED, STEP_NAMES, Severity, Status, Verdict
 from polyai_diag.sandbox import FAULTS, Sandbox
+from polyai_diag.sandbox.faults import Fault
+from polyai_diag.sandbox.settings import ProxyMode
 from tests.aio import in_loop_for, until
 from tests.live.cases import SINGLES, Case
 
@@ -98,6 +100,19 @@ async def test_two_runs_at_once_do_not_meet() -> None:
     assert (other.verdict, other.root_causes) == ("failed", ("silent-audio",))
     assert [report.verdict for report in again] == ["healthy"] * 3
     assert len({report.record.call.session_id for report in again}) == 3
+
+
+@pytest.mark.parametrize("mode", [ProxyMode.LET_THROUGH, ProxyMode.INTERCEPT])
+@in_loop_for(20)
+async def test_a_proxy_that_is_set_is_the_way_to_the_gateway(mode: ProxyMode) -> None:
+    """So that the healthy cases with a proxy are healthy because of it, and not beside it."""
+    async with Sandbox([Fault("A proxy between.", proxy=mode)]) as sandbox:
+        target = sandbox.target(ca_file=sandbox.ca_file_with_proxy)
+        seen = (await check_gateway(target)).observations
+    assert any(o.operation == "proxy_connect" and o.failure is None for o in seen)
+    issuers = {o.notes["issuer"] for o in seen if o.operation == "tls_handshake"}
+    assert all(("inspecting" in issuer) is (mode is ProxyMode.INTERCEPT) for issuer in issuers)
+    assert issuers
 
 
 @in_loop_for(20)
