@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
 DEVICE = "cable"
 CLIENT = "198.51.100.2"
-GATEWAYS = dict(zip(REGIONS, ("203.0.113.1", "203.0.113.2", "203.0.113.3"), strict=True))
+# Public addresses, or DNS would be at fault; nothing leaves the namespaces.
+GATEWAYS = dict(zip(REGIONS, ("20.42.0.1", "20.42.0.2", "20.42.0.3"), strict=True))
 NAMESERVER = GATEWAYS["us-1"]  # an answer's source is the first address
 ONE_WAY_MS = {"*": 50, GATEWAYS["uk-1"]: 60, GATEWAYS["euw-1"]: 70}
 BLACK_HOLE = "gateway.example.com"
-SWALLOWED = ["203.0.113.98", "203.0.113.99"]  # nobody there, and nobody says so
+SWALLOWED = ["20.42.0.98", "20.42.0.99"]  # nobody there, and nobody says so
 ROUND_TRIPS = 5  # DNS, TCP, TLS 1.3, upgrade, offer
 RUN_S = 120
 

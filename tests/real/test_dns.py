@@ -107,7 +107,7 @@ async def test_a_private_name_may_lead_there(name: str) -> None:
 
 @in_loop
 async def test_a_public_address_that_is_not_reached_is_no_wrong_answer() -> None:
-    with dns({PUBLIC: ["93.184.215.9"]}) as inside:
-        ip("-n", inside, "route", "add", "unreachable", "93.184.215.0/24")
+    with dns({PUBLIC: ["20.42.0.9"]}) as inside:
+        ip("-n", inside, "route", "add", "unreachable", "20.42.0.0/24")
         report = await looked_up(PUBLIC, inside)
     assert [finding.id for finding in report.findings] == ["gateway-unreachable"]
