@@ -21,7 +21,7 @@ demo: .venv/.core
 lab: .venv/.lab
 	$(BIN)/polyai-diag lab
 
-test: .venv/.test
+test: .venv/.test .venv/mitmproxy
 	@tools/system-packages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -66,3 +66,8 @@ clean:
 .venv/.test: pyproject.toml | .venv/bin/python
 	$(BIN)/pip install --quiet --editable '.[lab,test]'
 	@touch $@ .venv/.core .venv/.lab
+
+# Apart: what mitmproxy pins is not what the project runs with.
+.venv/mitmproxy: | .venv/bin/python
+	$(BIN)/python -m venv $@
+	$@/bin/pip install --quiet 'mitmproxy>=11,<13' || { rm -rf $@; exit 1; }

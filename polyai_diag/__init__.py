@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from polyai_diag.analysis.frames import lint_frame
     from polyai_diag.analysis.sdp import compare_sdp, lint_sdp
     from polyai_diag.api import analyze_recording, diagnose, diagnose_sync
     from polyai_diag.model import Issue
-    from polyai_diag.protocol import lint_frame
     from polyai_diag.report import Report, ReportError
     from polyai_diag.secret import Secret
     from polyai_diag.steps.audio import check_audio
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
 # Importing is cheap: a name is loaded from its room when it is first asked for.
 _ROOMS = {
+    "polyai_diag.analysis.frames": ("lint_frame",),
     "polyai_diag.analysis.sdp": ("compare_sdp", "lint_sdp"),
     "polyai_diag.api": ("analyze_recording", "diagnose", "diagnose_sync"),
     "polyai_diag.model": ("Issue",),
     "polyai_diag.target": ("IceServer", "Target", "TargetError"),
-    "polyai_diag.protocol": ("lint_frame",),
     "polyai_diag.report": ("Report", "ReportError"),
     "polyai_diag.secret": ("Secret",),
     "polyai_diag.steps.audio": ("check_audio",),

@@ -62,6 +62,10 @@ COMPLAINTS: dict[str, tuple[str, ...]] = {
 """What each of the guide's three complaints asks for."""
 
 
+ALL_REGIONS_STEPS = ("token", "gateway")
+"""What is asked of every region: nothing that places a call."""
+
+
 def chosen(names: Iterable[str] | None, *, place_call: bool = True) -> tuple[Step, ...]:
     """Return the rows to run: those named and what they need; all of them for None.
 

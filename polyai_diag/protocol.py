@@ -1,22 +1,18 @@
-"""The gateway's frames: built, read and looked over. Pure.
+"""The gateway's frames: built and read. Pure.
 
 JSON text frames, one object each: `offer`, `answer`, `ice-candidate`, `error`, `close`. Reading
-is tolerant where published clients and servers differ; `lint_frame` names every difference.
+is tolerant where published clients and servers differ; `lint_frame` in analysis/frames.py names
+every difference.
 """
 
 from __future__ import annotations
 
-import difflib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from polyai_diag.analysis.sdp import lint_sdp
-from polyai_diag.model import Issue, Json, Severity
-from polyai_diag.target import LEGACY_MODES, MODES
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from polyai_diag.model import Json
 
 MAX_FRAME_CHARACTERS = 512 * 1024
 FRAME_TYPES = ("offer", "answer", "ice-candidate", "error", "close")
@@ -125,17 +121,29 @@ def close_frame(session_id: str | None) -> str:
     return json.dumps({"type": "close", "sessionId": session_id})
 
 
+def load_json(text: str | bytes, **hooks: Any) -> Json:
+    """Read JSON of bounded length; `hooks` as `json.loads` takes them. Raises FrameError."""
+    if len(text) > MAX_FRAME_CHARACTERS:
+        raise FrameError("$", f"longer than {MAX_FRAME_CHARACTERS} characters")
+    try:
+        return json.loads(text, **hooks)
+    except (ValueError, RecursionError) as exc:
+        raise FrameError("$", f"not JSON: {exc}") from None
+
+
 def read_frame(text: str | bytes) -> Frame:
     """Read a frame of either side, as tolerantly as a client must. Raises FrameError."""
-    body = _load(text)
+    body = load_json(text)
     if not isinstance(body, dict):
-        raise FrameError("$", f"not an object but {_kind(body)}")
+        raise FrameError("$", f"not an object but {kind_of(body)}")
     kind = body.get("type")
     if not isinstance(kind, str):
-        raise FrameError("$.type", "missing" if kind is None else f"not a string but {_kind(kind)}")
+        raise FrameError(
+            "$.type", "missing" if kind is None else f"not a string but {kind_of(kind)}"
+        )
     session_id = body.get("sessionId")
     if session_id is not None and not isinstance(session_id, str):
-        raise FrameError("$.sessionId", f"not a string but {_kind(session_id)}")
+        raise FrameError("$.sessionId", f"not a string but {kind_of(session_id)}")
     match kind:
         case "offer":
             return _read_offer(body)
@@ -151,30 +159,7 @@ def read_frame(text: str | bytes) -> Frame:
             return Other(kind)
 
 
-def lint_frame(frame: str | bytes | Json) -> list[Issue]:
-    """List every fault of a frame, ours or one from a customer's log, with its JSON path.
-
-    Critical: it cannot be taken. Warning: a gateway may refuse it. Info: odd, and harmless.
-    """
-    try:
-        body = _load(frame) if isinstance(frame, str | bytes) else frame
-    except FrameError as exc:
-        return [_critical(exc.path, str(exc).removeprefix(f"{exc.path}: "))]
-    if not isinstance(body, dict):
-        return [_critical("$", f"a frame is a JSON object, this is {_kind(body)}")]
-    return list(_lint(body))
-
-
 # --- reading ----------------------------------------------------------------------------------
-
-
-def _load(text: str | bytes) -> Json:
-    if len(text) > MAX_FRAME_CHARACTERS:
-        raise FrameError("$", f"longer than {MAX_FRAME_CHARACTERS} characters")
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as exc:
-        raise FrameError("$", f"not JSON: {exc}") from None
 
 
 def _read_offer(body: dict[str, Json]) -> Offer:
@@ -182,7 +167,7 @@ def _read_offer(body: dict[str, Json]) -> Offer:
     call_sid, mode = body.get("callSid"), body.get("mode")
     for name, value in (("callSid", call_sid), ("mode", mode)):
         if value is not None and not isinstance(value, str):
-            raise FrameError(f"$.{name}", f"not a string but {_kind(value)}")
+            raise FrameError(f"$.{name}", f"not a string but {kind_of(value)}")
     return Offer(sdp, body.get("authToken"), call_sid, mode)
 
 
@@ -197,7 +182,7 @@ def _read_answer(body: dict[str, Json]) -> Answer:
 def _sdp(body: dict[str, Json]) -> str:
     sdp = _data(body).get("sdp")
     if not isinstance(sdp, str) or not sdp:
-        raise FrameError("$.data.sdp", "missing" if sdp is None else f"not text but {_kind(sdp)}")
+        raise FrameError("$.data.sdp", "missing" if sdp is None else f"not text but {kind_of(sdp)}")
     return sdp
 
 
@@ -205,11 +190,11 @@ def _read_candidate(body: dict[str, Json]) -> IceCandidate:
     data = _data(body)
     candidate, mid, index = (data.get(k) for k in ("candidate", "sdpMid", "sdpMLineIndex"))
     if candidate is not None and not isinstance(candidate, str):
-        raise FrameError("$.data.candidate", f"not a string but {_kind(candidate)}")
+        raise FrameError("$.data.candidate", f"not a string but {kind_of(candidate)}")
     if mid is not None and not isinstance(mid, str):
-        raise FrameError("$.data.sdpMid", f"not a string but {_kind(mid)}")
+        raise FrameError("$.data.sdpMid", f"not a string but {kind_of(mid)}")
     if index is not None and (not isinstance(index, int) or isinstance(index, bool)):
-        raise FrameError("$.data.sdpMLineIndex", f"not a number but {_kind(index)}")
+        raise FrameError("$.data.sdpMLineIndex", f"not a number but {kind_of(index)}")
     text = (candidate or "").strip().removeprefix("a=")
     if text and not text.startswith("candidate:"):
         text = f"candidate:{text}"
@@ -222,7 +207,7 @@ def _read_error(body: dict[str, Json]) -> ErrorFrame:
     code, message = (inner.get(k, body.get(k)) for k in ("code", "message"))
     if not isinstance(code, str):
         raise FrameError(
-            "$.data.code", "missing" if code is None else f"not text but {_kind(code)}"
+            "$.data.code", "missing" if code is None else f"not text but {kind_of(code)}"
         )
     return ErrorFrame(code, message if isinstance(message, str) else "", body.get("sessionId"))
 
@@ -231,147 +216,13 @@ def _data(body: dict[str, Json]) -> dict[str, Json]:
     data = body.get("data")
     if not isinstance(data, dict):
         raise FrameError(
-            "$.data", "missing" if data is None else f"not an object but {_kind(data)}"
+            "$.data", "missing" if data is None else f"not an object but {kind_of(data)}"
         )
     return data
 
 
-# --- looking over -----------------------------------------------------------------------------
-
-
-def _lint(body: dict[str, Json]) -> Iterator[Issue]:
-    kind = body.get("type")
-    if not isinstance(kind, str):
-        yield _critical("$.type", "missing" if kind is None else f"not text but {_kind(kind)}")
-        return
-    if kind not in FRAME_TYPES:
-        yield _unknown_type(kind)
-        return
-    session_id = body.get("sessionId")
-    if session_id is not None and not isinstance(session_id, str):
-        yield _critical("$.sessionId", f"not a string but {_kind(session_id)}")
-    checks = {"offer": _lint_offer, "answer": _lint_answer, "ice-candidate": _lint_candidate}
-    if kind in checks:
-        yield from checks[kind](body)
-    if kind == "error":
-        yield from _lint_error(body)
-
-
-def _unknown_type(kind: str) -> Issue:
-    near = difflib.get_close_matches(kind.lower(), FRAME_TYPES, n=1, cutoff=0.8)
-    if near:
-        return _critical("$.type", f"{kind!r} is not known; {near[0]!r} is meant (lower case)")
-    return _info("$.type", f"{kind!r} is not documented; clients pass over it")
-
-
-def _lint_offer(body: dict[str, Json]) -> Iterator[Issue]:
-    token = body.get("authToken")
-    if not isinstance(token, str) or not token:
-        said = "missing or empty" if token in (None, "") else f"not text but {_kind(token)}"
-        yield _critical("$.authToken", f"{said}: the offer must carry the token", "token-missing")
-    if isinstance(body.get("data"), dict) and "authToken" in body["data"]:
-        message = "stands within data; it belongs at the top of the frame"
-        yield _critical("$.data.authToken", message, "token-missing")
-    if body.get("sessionId"):
-        message = "must be empty in the offer that opens a session; the answer assigns it"
-        yield _warning("$.sessionId", message, "request-invalid")
-    if "sdp" in body:
-        yield _critical("$.sdp", "stands at the top; it belongs in data.sdp", "request-invalid")
-    yield from _lint_description(body, "offer")
-    yield from _lint_mode(body.get("mode"))
-    yield from _lint_override(body.get("agentVersionOverride"))
-
-
-def _lint_answer(body: dict[str, Json]) -> Iterator[Issue]:
-    if not body.get("sessionId"):
-        yield _critical("$.sessionId", "missing: the answer assigns the session", _VIOLATION)
-    yield from _lint_description(body, "answer")
-
-
-def _lint_description(body: dict[str, Json], kind: str) -> Iterator[Issue]:
-    data = body.get("data")
-    if not isinstance(data, dict):
-        said = "missing" if data is None else f"not an object but {_kind(data)}"
-        yield _critical("$.data", f"{said}: it holds type and sdp", "request-invalid")
-        return
-    if data.get("type") != kind:
-        message = f"is {data.get('type')!r} in a frame of type {kind!r}"
-        yield _critical("$.data.type", message, "request-invalid")
-    sdp = data.get("sdp")
-    if not isinstance(sdp, str) or not sdp:
-        yield _critical("$.data.sdp", "missing or not text", "request-invalid")
-        return
-    for issue in lint_sdp(sdp):
-        yield Issue(
-            path=f"$.data.sdp{issue.path[1:]}",
-            message=issue.message,
-            severity=issue.severity,
-            cause=issue.cause or "request-invalid",
-        )
-
-
-def _lint_mode(mode: Json) -> Iterator[Issue]:
-    if mode is None or mode in MODES:
-        return
-    if mode in LEGACY_MODES:
-        yield _info("$.mode", f"{mode!r} is an old name, still accepted")
-    else:
-        accepted = ", ".join(MODES)
-        yield _critical("$.mode", f"{mode!r} is unknown; accepted: {accepted}", "request-invalid")
-
-
-def _lint_override(override: Json) -> Iterator[Issue]:
-    if override is None:
-        return
-    if not isinstance(override, dict):
-        message = f"not an object but {_kind(override)}"
-        yield _critical("$.agentVersionOverride", message, "request-invalid")
-        return
-    for name in ("artifactVersion", "lambdaDeploymentVersion"):
-        if not override.get(name):
-            path = f"$.agentVersionOverride.{name}"
-            yield _critical(path, "missing: both versions are needed", "request-invalid")
-
-
-def _lint_candidate(body: dict[str, Json]) -> Iterator[Issue]:
-    if not body.get("sessionId"):
-        yield _warning("$.sessionId", "not known yet; hold candidates until the answer", _VIOLATION)
-    try:
-        read = _read_candidate(body)
-    except FrameError as exc:
-        yield _critical(exc.path, str(exc).removeprefix(f"{exc.path}: "), _VIOLATION)
-        return
-    if read.candidate is not None and len(read.candidate.split()) < 8:
-        message = "not an ICE candidate (RFC 8839 §5.1): 8 fields or more are needed"
-        yield _critical("$.data.candidate", message, _VIOLATION)
-
-
-def _lint_error(body: dict[str, Json]) -> Iterator[Issue]:
-    try:
-        _read_error(body)
-    except FrameError as exc:
-        yield _critical(exc.path, str(exc).removeprefix(f"{exc.path}: "), _VIOLATION)
-        return
-    if "code" in body:
-        yield _info("$.code", "stands at the top instead of in data; clients accept both")
-
-
-_VIOLATION = "signaling-protocol-violation"
-
-
-def _critical(path: str, message: str, cause: str | None = None) -> Issue:
-    return Issue(path=path, message=message, severity=Severity.CRITICAL, cause=cause)
-
-
-def _warning(path: str, message: str, cause: str | None = None) -> Issue:
-    return Issue(path=path, message=message, severity=Severity.WARNING, cause=cause)
-
-
-def _info(path: str, message: str) -> Issue:
-    return Issue(path=path, message=message, severity=Severity.INFO)
-
-
-def _kind(value: Json) -> str:
+def kind_of(value: Json) -> str:
+    """Name the kind of a JSON value in words."""
     if value is None:
         return "null"
     if isinstance(value, bool):

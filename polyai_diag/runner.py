@@ -6,6 +6,7 @@ import asyncio
 import time
 import traceback
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polyai_diag import __version__
@@ -21,12 +22,11 @@ from polyai_diag.model import (
     StepResult,
     StepStarted,
 )
-from polyai_diag.plan import Step, chosen
+from polyai_diag.plan import ALL_REGIONS_STEPS, Step, chosen
 from polyai_diag.steps.walk import Walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from polyai_diag.probes.trace import Trace
     from polyai_diag.target import Target
@@ -62,12 +62,16 @@ class Runner:
     ) -> None:
         self._target = target
         self._walk = Walk(target, on_event, audio_folder=audio_folder)
-        self._plan = chosen(steps, place_call=place_call)
+        self._plan = chosen(
+            ALL_REGIONS_STEPS if target.all_regions else steps, place_call=place_call
+        )
+        self._walk.media_wanted = any(step.name == "call" for step in self._plan)
         self._deadline_s = deadline_s + target.hold_s
         self._on_event = on_event or (lambda _: None)
         self._results: dict[str, StepResult] = {}
         self._traces: dict[str, Trace] = {}
         self._done = {step.name: asyncio.Event() for step in self._plan}
+        self._ready = {step.name: asyncio.Event() for step in self._plan}
         self._stopped = ""
         self._started = datetime.now(UTC)
 
@@ -126,9 +130,12 @@ class Runner:
                 self.cancel(f"the deadline of {self._deadline_s:.0f} s was reached")
 
     async def _run_step(self, step: Step, walk: Walk) -> None:
-        for name in {*step.needs, *step.after} & set(self._done):
+        for name in set(step.after) & set(self._done):
             await self._done[name].wait()
+        for name in step.needs:
+            await self._ready[name].wait()
         trace = self._traces[step.name] = walk.trace(step.name)
+        trace.on_ready = self._ready[step.name].set
         try:
             await self._check(step, walk, trace)
         except asyncio.CancelledError:
@@ -137,6 +144,7 @@ class Runner:
         finally:
             self._results[step.name] = result = trace.result()
             self._done[step.name].set()
+            self._ready[step.name].set()
             self._on_event(StepFinished(result))
 
     async def _check(self, step: Step, walk: Walk, trace: Trace) -> None:
@@ -149,25 +157,27 @@ class Runner:
         try:
             async with limit:
                 await step.check(walk, trace)
-        except TimeoutError:
+        except TimeoutError as exc:
             if not limit.expired():
-                self._our_bug(trace)
+                self._our_bug(trace, exc)
             else:
                 trace.end(Status.CANCELLED, f"cut off at its limit of {step.limit_s:.0f} s")
-        except Exception:  # noqa: BLE001 - our own bug: the other steps and the report go on
-            self._our_bug(trace)
+        except Exception as exc:  # noqa: BLE001 - our own bug: the other steps and the report go on
+            self._our_bug(trace, exc)
 
     @staticmethod
-    def _our_bug(trace: Trace) -> None:
+    def _our_bug(trace: Trace, exc: BaseException) -> None:
         """Keep where it broke: type and place, not the message, which may hold anything."""
-        lines = traceback.format_exc().strip().splitlines()
-        place = [line.strip() for line in lines if line.lstrip().startswith("File ")][-1]
-        kind = lines[-1].split(":", 1)[0]
-        where = place.replace("\\", "/").rsplit("/", 1)[-1].replace('"', "")
-        trace.end(Status.ERROR, f"a fault of this tool: {kind} in {where}")
+        while isinstance(exc, BaseExceptionGroup):
+            exc = exc.exceptions[0]
+        place = traceback.extract_tb(exc.__traceback__)[-1]
+        where = f"{Path(place.filename).name}, line {place.lineno}, in {place.name}"
+        trace.end(Status.ERROR, f"a fault of this tool: {type(exc).__name__} in {where}")
 
     def _unmet(self, step: Step) -> str | None:
         for name in step.needs:
+            if name not in self._results:
+                continue  # it goes on, and has what is needed
             status = self._results[name].status
             if status is not Status.PASSED:
                 return f"needs {name}, which {_ENDED[status]}"

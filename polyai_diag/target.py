@@ -12,7 +12,9 @@ from polyai_diag.model import InputError
 from polyai_diag.secret import Secret
 
 REGIONS = ("us-1", "uk-1", "euw-1")
+ALL_REGIONS = "all"
 MODES = ("end-to-end", "traditional", "echo")
+PROXY_SCHEMES = ("http", "https", "socks4", "socks5", "socks5h")
 LEGACY_MODES = ("agent", "agent_v1", "agent_v2", "cascaded", "normal", "realtime")
 
 
@@ -101,9 +103,11 @@ class IceServer:
 class Target:
     """What to diagnose, and how the call is to be placed.
 
-    `url` is the signaling endpoint (`wss://…`), or a region's name: `us-1`, `uk-1`, `euw-1`.
+    `url` is the signaling endpoint (`wss://…`), or a region's name: `us-1`, `uk-1`, `euw-1`; `all`
+    asks every region which answers and takes the token, and places no call.
     `ice_servers` None means: fetch them from the gateway, as clients do. `mode` None means:
-    ask for the echo, and take the agent where the gateway refuses it.
+    ask for the echo, and take the agent where the gateway refuses it. `proxy` None means: the
+    environment's (HTTPS_PROXY, NO_PROXY).
     Raises TargetError, one line, for what cannot be used.
     """
 
@@ -117,6 +121,8 @@ class Target:
     hold_s: float = 0
     third_party: bool = True
     ca_file: str | None = None
+    proxy: Secret | None = None  # its URL may hold a login
+    all_regions: bool = False
 
     def __init__(  # noqa: PLR0913 - the public constructor names every option
         self,
@@ -131,9 +137,10 @@ class Target:
         hold_s: float = 0,
         third_party: bool = True,
         ca_file: str | None = None,
+        proxy: str | Secret | None = None,
     ) -> None:
         values = {
-            "url": _signaling_url(url),
+            "url": _signaling_url(REGIONS[0] if url == ALL_REGIONS else url),
             "token": _as_secret(token),
             "ice_servers": None if ice_servers is None else tuple(ice_servers),
             "call_sid": call_sid or f"polyai-diag-{uuid.uuid4()}",
@@ -143,6 +150,8 @@ class Target:
             "hold_s": hold_s,
             "third_party": third_party,
             "ca_file": ca_file,
+            "proxy": _proxy(_as_secret(proxy)),
+            "all_regions": url == ALL_REGIONS,
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
@@ -165,7 +174,9 @@ class Target:
 
     @property
     def region(self) -> str | None:
-        """The region that the host name tells, if it is one of PolyAI's."""
+        """The region that the host name tells, if it is one of PolyAI's; `all` where all are."""
+        if self.all_regions:
+            return ALL_REGIONS
         match = re.fullmatch(r"webrtc-gateway\.([a-z0-9-]+)\.platform\.polyai\.app", self.host)
         return match[1] if match else None
 
@@ -188,7 +199,8 @@ def _as_secret(value: str | Secret | None) -> Secret | None:
 def _signaling_url(url: str) -> str:
     if url in REGIONS:
         return region_url(url)
-    accepted = f"wss://HOST[:PORT]/PATH (ws:// on this machine), or a region: {', '.join(REGIONS)}"
+    regions = ", ".join((*REGIONS, ALL_REGIONS))
+    accepted = f"wss://HOST[:PORT]/PATH (ws:// on this machine), or a region: {regions}"
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -205,6 +217,21 @@ def _signaling_url(url: str) -> str:
 
 def _without_login(url: str) -> str:
     return url.rpartition("@")[2]
+
+
+def _proxy(url: Secret | None) -> Secret | None:
+    if url is None:
+        return None
+    try:
+        parts = urlsplit(url.reveal())
+        right = parts.scheme in PROXY_SCHEMES and parts.hostname and parts.port != 0
+    except ValueError:
+        right = False
+    if not right:
+        raise TargetError(
+            f"the proxy is no URL such as http://HOST:PORT; accepted: {', '.join(PROXY_SCHEMES)}"
+        )
+    return url
 
 
 def _mode(mode: str | None) -> str | None:

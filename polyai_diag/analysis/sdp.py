@@ -100,7 +100,12 @@ def parse_sdp(text: str) -> Sdp:
 
 def lint_sdp(text: str) -> list[Issue]:
     """List what is wrong with a session description on its own; paths name lines or sections."""
-    if "\n" not in text and "\r" not in text and " m=" in text:
+    bare = "\n" not in text and "\r" not in text
+    if bare and "\\n" in text:
+        restored = text.replace("\\r", "\r").replace("\\n", "\n")
+        message = "the line ends are written out as \\r\\n: the text was encoded twice"
+        return [_issue("$", message), *lint_sdp(restored)]
+    if bare and (" m=" in text or (text.lstrip().startswith("v=0") and "m=" in text)):
         return [_issue("$", "the line ends are lost: every SDP line must end with CRLF (\\r\\n)")]
     try:
         sdp = parse_sdp(text)

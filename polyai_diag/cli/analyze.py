@@ -26,7 +26,7 @@ def analyze_one(name: str, *, as_json: bool) -> int:
     if isinstance(body, dict) and "schema_version" in body and "steps" in body:
         return _report(name, text, as_json=as_json)
     if body is not None or text.lstrip().startswith(("{", "[")):
-        from polyai_diag.protocol import lint_frame  # noqa: PLC0415
+        from polyai_diag.analysis.frames import lint_frame  # noqa: PLC0415
 
         return _issues(name, "a frame", lint_frame(text), as_json=as_json)
     if text.lstrip().startswith("v=0"):

@@ -148,7 +148,9 @@ async def _diagnose(
         audio_folder=Path(args.save_audio) if args.save_audio else None,
     )
     started(runner)
-    if not args.no_call:
+    if target.all_regions:
+        screen.console.print("Every region is asked at once; no call is placed.", markup=False)
+    elif not args.no_call:
         screen.console.print(f"At most one call is placed: callSid {target.call_sid}", markup=False)
     report = Report(await runner.run())
     return report.anonymized() if args.anonymize else report
@@ -254,7 +256,10 @@ def _describe_sandbox(described: dict[str, Any], *, as_json: bool) -> None:
     print(f"signaling  {described['signaling_url']}\ntoken      {described['token']}")
     for server in described["ice_servers"]:
         print(f"ICE        {', '.join(server['urls'])}")
-    print(f"CA file    {described['ca_file']}\nServing until Ctrl-C.", flush=True)
+    print(f"CA file    {described['ca_file']}")
+    if "proxy" in described:
+        print(f"proxy      {described['proxy']} (give it to clients as HTTPS_PROXY)")
+    print("Serving until Ctrl-C.", flush=True)
 
 
 def _notebook_folder() -> Path:

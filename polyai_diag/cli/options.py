@@ -6,13 +6,14 @@ import argparse
 import os
 import sys
 import tomllib
+from datetime import UTC, datetime
 from getpass import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from polyai_diag.model import InputError
 from polyai_diag.secret import Secret
-from polyai_diag.target import MODES, REGIONS, IceServer, Target
+from polyai_diag.target import ALL_REGIONS, MODES, REGIONS, IceServer, Target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,10 +50,18 @@ def add_target_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("where to call, and as whom")
     where = group.add_mutually_exclusive_group()
     where.add_argument("--url", help="signaling URL, wss://HOST/PATH")
-    where.add_argument("--region", metavar="NAME", help=f"PolyAI's region: {', '.join(REGIONS)}")
+    where.add_argument(
+        "--region",
+        metavar="NAME",
+        help=f"PolyAI's region: {', '.join(REGIONS)}; all: which answers, which takes the token",
+    )
     token = group.add_mutually_exclusive_group()
     token.add_argument("--token-file", metavar="FILE", help="file that holds the token")
     token.add_argument("--token-env", metavar="NAME", help="environment variable that holds it")
+    group.add_argument(
+        "--mend-token", action="store_true", default=None,
+        help="send the token without the blanks, quotes or prefix around it, where that is safe",
+    )  # fmt: skip
     group.add_argument(
         "--ice-server", metavar="URL", action=_IceServerAction,
         help="STUN or TURN URL, repeatable; without any, the gateway's are fetched",
@@ -123,17 +132,17 @@ def merge_config(args: argparse.Namespace, accepted: set[str]) -> None:
 
 def target_from(args: argparse.Namespace) -> Target:
     """Make the target. Raises InputError."""
-    if args.region == "all":
-        raise UsageError(f"--region all is not here yet; give one of {', '.join(REGIONS)}")
-    if args.region is not None and args.region not in REGIONS:
-        raise UsageError(f"no region is called {args.region!r}; accepted: {', '.join(REGIONS)}")
+    regions = (*REGIONS, ALL_REGIONS)
+    if args.region is not None and args.region not in regions:
+        raise UsageError(f"no region is called {args.region!r}; accepted: {', '.join(regions)}")
     url = args.url or args.region
     if url is None:
         raise UsageError("where to? give --url wss://… or --region NAME")
     Target(url)  # a bad URL is said before a token is asked for
+    token = read_token(args.token_file, args.token_env)
     return Target(
         url,
-        read_token(args.token_file, args.token_env),
+        _mended(token) if args.mend_token else token,
         ice_servers=_ice_servers(args.ice_server),
         call_sid=args.call_sid,
         mode=args.mode,
@@ -154,6 +163,20 @@ def read_token(file: str | None, variable: str | None) -> Secret:
     if not sys.stdin.isatty():
         raise UsageError("no token: give --token-file FILE or --token-env NAME")
     return Secret(getpass("Token: "))
+
+
+def _mended(token: Secret) -> Secret:
+    """Return the token without what clings to it, where that is safe, and say so."""
+    from polyai_diag.analysis import token as analysis  # noqa: PLC0415 - only needed here
+
+    facts = analysis.read_token(token.reveal(), datetime.now(UTC))
+    if facts.mended is None:
+        if facts.failure is not None:
+            print(f"polyai-diag: the token is sent as it is: {facts.detail}", file=sys.stderr)
+        return token
+    said = ", ".join(facts.mended_by)
+    print(f"polyai-diag: the token is sent without {said}", file=sys.stderr)
+    return facts.mended
 
 
 def seconds(name: str, given: str | float | None, default: float) -> float:

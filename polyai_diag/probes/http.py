@@ -1,140 +1,108 @@
-"""The gateway's own HTTP: /health and /api/v1/ice-servers."""
+"""HTTP/1.1, bounded in size and time: one GET on a connection that is open (RFC 9112)."""
 
 from __future__ import annotations
 
-import asyncio
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-import httpx
+import h11
 
 from polyai_diag.failures import Failure
-from polyai_diag.probes.proxy import proxy_for
-from polyai_diag.secret import Secret
-from polyai_diag.target import IceServer, TargetError
 
 if TYPE_CHECKING:
-    import ssl
+    import asyncio
+    from collections.abc import Mapping
 
-    from polyai_diag.probes.trace import Known, Seen, Trace
-    from polyai_diag.target import Target
+    from polyai_diag.probes.route import Stream
+    from polyai_diag.probes.trace import Known, Seen
 
-HTTP_TIMEOUT_S = 5.0
+MAX_HEAD_BYTES = 32 * 1024
 MAX_BODY_BYTES = 64 * 1024
-MAX_ICE_SERVERS = 20
+SHOWN_BODY = 400
 
 
-def classify_http(exc: httpx.HTTPError) -> Failure:
-    """Place what the HTTP library raised; TLS and TCP have been asked on their own before."""
-    if isinstance(exc, httpx.TimeoutException):
-        return Failure.GENERIC_TIMEOUT
-    if isinstance(exc, httpx.ProxyError):
-        return Failure.PROXY_FAILED
-    if isinstance(exc, httpx.ConnectError):
-        return Failure.CONNECTION_REFUSED
-    return Failure.CONNECTION_CLOSED if isinstance(exc, httpx.ReadError) else Failure.HTTP_MALFORMED
+def _classify(exc: h11.RemoteProtocolError) -> Failure:
+    closed = "closed connection" in str(exc)
+    return Failure.CONNECTION_CLOSED if closed else Failure.HTTP_MALFORMED
 
 
-KNOWN: Known = {httpx.HTTPError: classify_http}
+KNOWN: Known = {h11.RemoteProtocolError: _classify}
 
 
-async def fetch_health(target: Target, context: ssl.SSLContext, trace: Trace) -> None:
-    """Ask `/health`; its `Date` header is kept, to set this machine's clock against."""
-    with trace.observe("http_health", f"{target.http_base}/health", known=KNOWN) as seen:
-        body = await _get(f"{target.http_base}/health", {}, context, seen)
-        if seen.ok and isinstance(body, dict):
-            seen.note(gateway_status=str(body.get("status")))
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP response: header names in lower case, at most MAX_BODY_BYTES of the body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    cut: bool  # there is more than that
+
+    @property
+    def redirects(self) -> bool:
+        """Whether it sends the client elsewhere (RFC 9110 §15.4)."""
+        return 300 <= self.status < 400 and "location" in self.headers
 
 
-async def fetch_ice_servers(
-    target: Target, context: ssl.SSLContext, trace: Trace
-) -> tuple[IceServer, ...] | None:
-    """Ask the gateway for its ICE servers, the token in a header; None when it gave none.
+async def get(
+    stream: Stream, host: str, path: str, headers: Mapping[str, str] | None = None
+) -> Answer:
+    """Ask for a path, once, on a connection of its own.
 
-    A 401 says that the token is bad in this region; no call is placed.
+    Raises h11.RemoteProtocolError, OSError; the caller sets the limit.
     """
-    url = f"{target.http_base}/api/v1/ice-servers"
-    token = target.token.reveal() if target.token else ""
-    with trace.observe("ice_servers_fetch", url, known=KNOWN) as seen:
-        if not _fit_for_header(token):
-            seen.fail(Failure.TOKEN_MALFORMED, "the token cannot stand in an HTTP header")
-            return None
-        body = await _get(url, {"Authorization": f"Bearer {token}"}, context, seen)
-        if not seen.ok:
-            return None
-        servers = read_ice_servers(body, seen)
-        seen.note(urls=[url for server in servers for url in server.urls])
-        return servers
-    return None
+    reader, writer = stream
+    http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
+    sent = {"Host": host, "Accept": "*/*", "Accept-Encoding": "identity", "Connection": "close"}
+    request = h11.Request(method="GET", target=path, headers=[*{**sent, **(headers or {})}.items()])
+    writer.write((http.send(request) or b"") + (http.send(h11.EndOfMessage()) or b""))
+    await writer.drain()
+    response = await _next_event(http, reader)
+    while not isinstance(response, h11.Response):  # 1xx come before it
+        response = await _next_event(http, reader)
+    body, whole = b"", False
+    while not whole and len(body) <= MAX_BODY_BYTES:
+        event = await _next_event(http, reader)
+        if isinstance(event, h11.Data):
+            body += bytes(event.data)
+        else:
+            whole = True
+    return Answer(response.status_code, _headers(response), body[:MAX_BODY_BYTES], not whole)
 
 
-def read_ice_servers(body: Any, seen: Seen) -> tuple[IceServer, ...]:
-    """Read `{"iceServers": […]}`; entries that are none are noted and left out."""
-    entries = body.get("iceServers") if isinstance(body, dict) else None
-    if not isinstance(entries, list):
-        seen.fail(Failure.HTTP_MALFORMED, "no iceServers list in the answer")
-        return ()
-    servers, unread = [], []
-    for entry in entries[:MAX_ICE_SERVERS]:
-        try:
-            servers.append(_ice_server(entry))
-        except (TargetError, TypeError) as exc:
-            unread.append(str(exc))
-    if unread:
-        seen.note(unread=unread)
-    return tuple(servers)
+async def _next_event(http: h11.Connection, reader: asyncio.StreamReader) -> Any:
+    event = http.next_event()
+    while event is h11.NEED_DATA:
+        data = await reader.read(16 * 1024)
+        if not data and http.their_state is h11.SEND_RESPONSE:
+            raise h11.RemoteProtocolError("peer closed connection without an answer")
+        http.receive_data(data)
+        event = http.next_event()
+    return event
 
 
-def _ice_server(entry: Any) -> IceServer:
-    if not isinstance(entry, dict):
-        raise TypeError("an entry is not an object")
-    urls, username, credential = (entry.get(k) for k in ("urls", "username", "credential"))
-    urls = [urls] if isinstance(urls, str) else urls
-    if not isinstance(urls, list) or not all(isinstance(url, str) for url in urls):
-        raise TypeError("an entry without urls")
-    if not isinstance(username, str | None) or not isinstance(credential, str | None):
-        raise TypeError("username or credential is not text")
-    return IceServer(urls, username, Secret(credential) if credential is not None else None)
+def _headers(response: h11.Response) -> dict[str, str]:
+    return {n.decode("latin-1"): v.decode("latin-1") for n, v in response.headers}
 
 
-async def _get(url: str, headers: dict[str, str], context: ssl.SSLContext, seen: Seen) -> Any:
-    """Return the JSON body of a 200, None for the rest; bounded in size and time."""
-    parts = urlsplit(url)
-    proxy = proxy_for(parts.hostname or "", secure=parts.scheme == "https")
-    asked = {"Accept-Encoding": "identity", **headers}  # what unpacks to gigabytes is not unpacked
-    async with (
-        asyncio.timeout(HTTP_TIMEOUT_S),
-        # The proxy is the WebSocket's, by the same rule; httpx reads the environment by its own.
-        httpx.AsyncClient(
-            verify=context, timeout=HTTP_TIMEOUT_S, proxy=proxy, trust_env=False
-        ) as client,
-        client.stream("GET", url, headers=asked) as response,
-    ):
-        body = b""
-        async for chunk in response.aiter_raw():
-            body += chunk
-            if len(body) > MAX_BODY_BYTES:
-                break
-    seen.note(status=response.status_code, date=response.headers.get("date"))
-    if response.is_redirect:
-        seen.fail(Failure.HTTP_REDIRECT, location=response.headers.get("location"))
-    elif response.status_code != 200:
-        seen.fail(Failure.HTTP_STATUS, body=body[:400].decode("utf-8", "replace"))
-    elif len(body) > MAX_BODY_BYTES:
+def read_json(answer: Answer, seen: Seen) -> Any:
+    """Return the JSON body of a 200; for the rest None, and `seen` says why."""
+    seen.note(status=answer.status, date=answer.headers.get("date"))
+    if answer.redirects:
+        seen.fail(Failure.HTTP_REDIRECT, location=answer.headers["location"])
+    elif answer.status != 200:
+        seen.fail(Failure.HTTP_STATUS, body=shown_body(answer.body))
+    elif answer.cut:
         seen.fail(Failure.HTTP_MALFORMED, f"the answer is longer than {MAX_BODY_BYTES} bytes")
     else:
-        return _json(body, seen)
+        try:
+            return json.loads(answer.body)
+        except (ValueError, RecursionError):
+            seen.fail(Failure.HTTP_MALFORMED, "the answer is not JSON")
     return None
 
 
-def _json(body: bytes, seen: Seen) -> Any:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        seen.fail(Failure.HTTP_MALFORMED, "the answer is not JSON")
-        return None
-
-
-def _fit_for_header(token: str) -> bool:
-    return token.isascii() and token.isprintable() and token == token.strip()
+def shown_body(body: bytes) -> str:
+    """Return how a body begins, as text."""
+    return body[:SHOWN_BODY].decode("utf-8", "replace")

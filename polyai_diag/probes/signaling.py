@@ -62,6 +62,7 @@ class Signaling:
         self.closed_by_gateway = False
         self.close_code: int | None = None
         self.close_reason = ""
+        self.answered_s = self.ended_s = 0.0  # time.monotonic()
         self._counted_second = self._counted = 0
         self._reader = asyncio.create_task(self._read(), name="signaling reader")
 
@@ -80,6 +81,7 @@ class Signaling:
         if isinstance(answer, Exception):
             raise answer
         self.session_id = answer.session_id
+        self.answered_s = time.monotonic()
         return answer
 
     def on_candidate(self, take: Callable[[IceCandidate], None]) -> None:
@@ -96,11 +98,17 @@ class Signaling:
         return (time.monotonic() - started) * 1000
 
     async def close(self) -> None:
-        """Say `close` for the session that is open, and hang up."""
+        """Say `close` for the session that is open, and hang up.
+
+        Without a session there is nobody to wait for: a refused call ends at once.
+        """
         with contextlib.suppress(ConnectionClosed, OSError):
             if self.session_id is not None and not self.ended.is_set():
                 await self._connection.send(close_frame(self.session_id))
-        await self._connection.close()
+        if self.session_id is not None:
+            await self._connection.close()
+        else:
+            self._connection.transport.close()
         await self._reader
 
     async def _read(self) -> None:
@@ -130,8 +138,13 @@ class Signaling:
         code = self._connection.close_code
         self.close_code = None if code is None else int(code)
         self.close_reason = self._connection.close_reason or ""
-        self.ended.set()
+        self._note_end()
         self._answer(exc or ConnectionClosed(self._connection.protocol.close_rcvd, None))
+
+    def _note_end(self) -> None:
+        if not self.ended.is_set():
+            self.ended_s = time.monotonic()
+            self.ended.set()
 
     def _take(self, text: str | bytes) -> None:
         try:
@@ -154,7 +167,7 @@ class Signaling:
                 self._answer(Refused(frame))
             case Close():
                 self.closed_by_gateway = True
-                self.ended.set()
+                self._note_end()
                 self._answer(CallClosed("a close frame in place of the answer"))
             case Other() if len(self.others) < MAX_FRAMES_KEPT:
                 self.others.append(frame.type)

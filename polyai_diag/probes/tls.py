@@ -1,4 +1,4 @@
-"""TLS: whom we trust, and what a server shows."""
+"""TLS: whom we trust, and what a server agrees on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import asyncio
 import contextlib
 import os
 import ssl
+import sys
 from typing import TYPE_CHECKING, Any
+
+import certifi
 
 from polyai_diag.target import TargetError
 
@@ -19,11 +22,12 @@ TLS_TIMEOUT_S = 5.0
 
 
 def tls_context(ca_file: str | None) -> ssl.SSLContext:
-    """Return a client context that trusts the system's authorities and those of `ca_file`.
+    """Return a client context that trusts the system's authorities, the shipped ones, `ca_file`'s.
 
     Raises TargetError when the file cannot be read as certificates.
     """
-    context = ssl.create_default_context()
+    context = _system_context()
+    context.load_verify_locations(certifi.where())
     if ca_file is not None:
         try:
             context.load_verify_locations(ca_file)
@@ -31,6 +35,15 @@ def tls_context(ca_file: str | None) -> ssl.SSLContext:
             reason = os.strerror(exc.errno) if type(exc) is not ssl.SSLError and exc.errno else exc
             raise TargetError(f"--ca-file {ca_file}: no certificates read ({reason})") from None
     return context
+
+
+def _system_context() -> ssl.SSLContext:
+    """Trust what the system trusts: its files (SSL_CERT_FILE too), or its key store."""
+    if sys.platform in ("darwin", "win32"):
+        import truststore  # noqa: PLC0415 - asks the key store that OpenSSL cannot read
+
+        return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return ssl.create_default_context()
 
 
 @contextlib.asynccontextmanager

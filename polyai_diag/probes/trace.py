@@ -103,6 +103,8 @@ class Trace:
         self._run_started_s = self._started_s if run_started_s is None else run_started_s
         self._redactor = redactor or Redactor()
         self._on_event = on_event
+        self._whole: Trace | None = None
+        self.on_ready: Callable[[], None] = lambda: None
 
     def observe(
         self, operation: str, endpoint: str, *, known: Known | None = None, **notes: Json
@@ -111,6 +113,20 @@ class Trace:
         seen = Seen(self, operation, endpoint, known or {})
         seen.note(**notes)
         return seen
+
+    def part(self) -> Trace:
+        """Return a trace of its own end and data, whose observations are kept here too."""
+        part = Trace(
+            self.step,
+            run_started_s=self._run_started_s,
+            redactor=self._redactor,
+        )
+        part._whole = self
+        return part
+
+    def ready(self) -> None:
+        """Say that what needs this step may begin; the rest of the step goes on beside it."""
+        self.on_ready()
 
     def progress(self, text: str, fraction: float | None = None) -> None:
         """Say what goes on now, in words."""
@@ -133,20 +149,32 @@ class Trace:
         failure: Failure | None,
         notes: Mapping[str, Json],
     ) -> None:
-        """Keep one exchange that ends now. A flood of them is cut and counted."""
+        """Keep one exchange that ends now."""
+        self.take(
+            Observation(
+                operation=operation,
+                endpoint=self._shown(endpoint),
+                started_ms=self._since_run(started_s),
+                duration_ms=round((time.monotonic() - started_s) * 1000, 3),
+                failure=failure,
+                notes=_bounded(self._redactor.data(dict(notes))),
+            )
+        )
+
+    def keep_failure(self, operation: str, endpoint: str, exc: OSError) -> None:
+        """Keep an exchange that could not even begin."""
+        with self.observe(operation, endpoint):
+            raise exc
+
+    def take(self, observation: Observation) -> None:
+        """Keep an observation as it is. A flood of them is cut and counted."""
         if len(self.observations) >= MAX_OBSERVATIONS:
             self.dropped += 1
             return
-        observation = Observation(
-            operation=operation,
-            endpoint=self._shown(endpoint),
-            started_ms=self._since_run(started_s),
-            duration_ms=round((time.monotonic() - started_s) * 1000, 3),
-            failure=failure,
-            notes=_bounded(self._redactor.data(dict(notes))),
-        )
         self.observations.append(observation)
         self._emit(Observed(self.step, observation))
+        if self._whole is not None:
+            self._whole.take(observation)
 
     def result(self) -> StepResult:
         """Return what there is."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from polyai_diag.probes import net
+from polyai_diag.probes.dns import resolve
 from polyai_diag.probes.stun_transport import (
     KNOWN,
     Address,
@@ -70,7 +71,7 @@ async def probe_turn(
     if url.transport == "dtls":
         probe.detail = "TURN over DTLS is not probed"
         return probe
-    addresses = await net.resolve(url.host, url.port, trace)
+    addresses = await resolve(url.host, url.port, trace)
     if not addresses:
         probe.failure = trace.observations[-1].failure
         return probe

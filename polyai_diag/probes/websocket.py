@@ -17,6 +17,7 @@ from websockets.exceptions import (
 from websockets.uri import parse_uri
 
 from polyai_diag.failures import Failure
+from polyai_diag.probes.http import shown_body
 from polyai_diag.probes.tls import note_tls, within_tls_timeout
 
 if TYPE_CHECKING:
@@ -118,10 +119,10 @@ async def _start(
 
 def _status_notes(exc: InvalidStatus) -> dict[str, Any]:
     response = exc.response
-    body = (response.body or b"")[:400].decode("utf-8", "replace")
+    shown = ("Location", "Server", "Via", "Content-Type", "Upgrade")
+    kept = {name: response.headers.get(name) for name in shown if name in response.headers}
     return {
         "status": response.status_code,
-        "location": response.headers.get("Location"),
-        "server": response.headers.get("Server"),
-        "body": body,
+        **{name.lower().replace("-", "_"): value for name, value in kept.items()},
+        "body": shown_body(bytes(response.body or b"")),
     }

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from aiortc import MediaStreamTrack
 
-    from polyai_diag.sandbox.faults import GatewayFaults
+    from polyai_diag.sandbox.settings import GatewayFaults
 
 MEDIA_HOST = "127.0.0.1"
 _MAX_CANDIDATES = 128

@@ -1,18 +1,21 @@
-"""The faults that the sandbox can play: what each is, and which server setting makes it.
+"""The faults that the sandbox can play: what each is, and the settings that make it.
 
 Nothing outside the sandbox reads this table: what is diagnosed must show on the wire.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from polyai_diag.model import InputError
+from polyai_diag.sandbox.settings import GatewayFaults, ProxyMode, TargetFaults
 from polyai_diag.sandbox.turn_service import TurnFaults
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+
+_HOUR_S = 3600
 
 
 class FaultError(InputError):
@@ -20,72 +23,170 @@ class FaultError(InputError):
 
 
 @dataclass(frozen=True)
-class GatewayFaults:
-    """What the gateway does wrong on purpose."""
-
-    reject_tokens: bool = False
-    """Every token is wrong, at the ICE servers' endpoint and in the offer."""
-    move_signaling: bool = False
-    """Signaling is served at another path than the one that clients are told."""
-    answer_nothing: bool = False
-    """An offer is taken, and no frame follows."""
-    drop_udp: bool = False
-    """UDP between clients and the media port is dropped; the TURN server's relayed UDP passes."""
-    swallow_dtls: bool = False
-    """DTLS records vanish, STUN passes (RFC 7983 §7 tells them apart)."""
-    reject_audio: bool = False
-    """The answer rejects every media section (RFC 3264 §6)."""
-    send_silence: bool = False
-    """What is sent is Opus-coded digital silence."""
-
-
-@dataclass(frozen=True)
 class Fault:
-    """One fault in words, and the settings of GatewayFaults and TurnFaults that make it."""
+    """One fault in words, and what is set for it.
+
+    `gateway`, `turn` and `target` name fields of GatewayFaults, TurnFaults and TargetFaults.
+    """
 
     text: str
-    gateway: tuple[str, ...] = ()
-    turn: tuple[str, ...] = ()
+    gateway: Mapping[str, Any] = field(default_factory=dict)
+    turn: Mapping[str, Any] = field(default_factory=dict)
+    target: Mapping[str, Any] = field(default_factory=dict)
+    proxy: ProxyMode | None = None
 
 
-TABLE = {
-    "token-rejected": Fault("The gateway refuses every token.", ("reject_tokens",)),
+# Guide section 1: Unauthorized.
+_UNAUTHORIZED = {
+    "token-missing": Fault("No token is sent.", target={"pasted": ""}),
+    "token-malformed": Fault(
+        "The right token, pasted with its quotes and a line end.", target={"pasted": '"{token}"\n'}
+    ),
+    "token-expired": Fault(
+        "A Studio token that expired three hours ago.",
+        target={"studio_token_s": {"iat": -4 * _HOUR_S, "exp": -3 * _HOUR_S}},
+    ),
+    "token-not-yet-valid": Fault(
+        "A Studio token that is valid only in two hours.",
+        target={"studio_token_s": {"nbf": 2 * _HOUR_S, "exp": 3 * _HOUR_S}},
+    ),
+    "clock-skew": Fault(
+        "A Studio token with an hour to live by this machine's clock; the gateway's is three "
+        "hours ahead.",
+        gateway={"clock_ahead_s": 3 * _HOUR_S},
+        target={"studio_token_s": {"iat": 0, "exp": _HOUR_S}},
+    ),
+    "token-rejected": Fault("The gateway refuses every token.", gateway={"reject_tokens": True}),
+    "request-forbidden": Fault(
+        "The gateway forbids the call, whatever its mode.",
+        gateway={"refuse_offers": ("FORBIDDEN", "Calls are not allowed for this account")},
+    ),
+    "request-invalid": Fault(
+        "The gateway finds fault with a field of the offer.",
+        gateway={"refuse_offers": ("INVALID_ARGUMENT", "callSid: must match ^CA[0-9a-f]{32}$")},
+    ),
+}
+
+_REACHING_THE_GATEWAY = {
+    "dns-failure": Fault(
+        "The gateway's name does not exist (RFC 6761: no name under .invalid does).",
+        target={"host": "webrtc-gateway.us-1.platform.polyai.invalid"},
+    ),
+    "gateway-unreachable": Fault("The gateway's port is closed.", target={"closed_port": True}),
+    "tls-intercepted": Fault(
+        "A proxy opens TLS to every host, by an authority that nobody knows.",
+        target={"region": "us-1"},
+        proxy=ProxyMode.INTERCEPT,
+    ),
+    "tls-certificate-invalid": Fault(
+        "The gateway's certificate expired yesterday.", gateway={"certificate_days": (-90, -1)}
+    ),
+    "proxy-blocks-websocket": Fault(
+        "A proxy refuses CONNECT with 403 and a page.", proxy=ProxyMode.REFUSE
+    ),
     "wrong-endpoint": Fault(
-        "The signaling URL is wrong: its path answers 404.", ("move_signaling",)
+        "The signaling URL is wrong: its path answers 404.", gateway={"move_signaling": True}
+    ),
+    "websocket-refused": Fault(
+        "The gateway answers the upgrade with 503.", gateway={"upgrade_status": 503}
     ),
     "signaling-timeout": Fault(
-        "The gateway takes the offer and never answers.", ("answer_nothing",)
+        "The gateway takes the offer and never answers.", gateway={"answer_nothing": True}
     ),
+    "signaling-protocol-violation": Fault(
+        "The answer has no sessionId.", gateway={"omit_session_id": True}
+    ),
+    "signaling-closed": Fault(
+        "The gateway closes the WebSocket in place of the answer.",
+        gateway={"close_for_answer": (1011, "no media server is free")},
+    ),
+    "signaling-lost": Fault(
+        "The WebSocket is closed a second after the answer; the media lives on.",
+        gateway={"signaling_lasts_s": 1.0},
+    ),
+    "ice-servers-unavailable": Fault(
+        "The gateway answers 500 where ICE servers are asked for.",
+        gateway={"ice_servers_status": 500},
+    ),
+    "agent-failure": Fault(
+        "The agent cannot be started.",
+        gateway={"refuse_offers": ("AGENT_FAILURE", "The agent did not start")},
+    ),
+    "media-bridge-failure": Fault(
+        "The gateway cannot set the media up.",
+        gateway={"refuse_offers": ("MEDIA_BRIDGE_FAILURE", "No media bridge is free")},
+    ),
+    "gateway-error": Fault(
+        "The gateway fails within.",
+        gateway={"refuse_offers": ("HANDLER_ERROR", "Internal error")},
+    ),
+    "setup-slow": Fault("The answer takes six seconds.", gateway={"answer_after_s": 6.0}),
+}
+
+# Guide section 3: ICE.
+_CONNECTING = {
     "udp-blocked": Fault(
-        "A firewall drops UDP; TURN over TCP and TLS works.", ("drop_udp",), ("drop_udp",)
+        "A firewall drops UDP; TURN over TCP and TLS works.",
+        gateway={"drop_udp": True},
+        turn={"drop_udp": True},
     ),
     "turn-credentials-rejected": Fault(
-        "The TURN server refuses the credentials.", turn=("reject_credentials",)
+        "The TURN server refuses the credentials.", turn={"reject_credentials": True}
     ),
-    "dtls-failed": Fault("ICE connects, the DTLS handshake gets no answer.", ("swallow_dtls",)),
-    "opus-rejected": Fault("The answer rejects the audio section.", ("reject_audio",)),
-    "silent-audio": Fault("Audio arrives on time, and is silence.", ("send_silence",)),
+    "dtls-failed": Fault(
+        "ICE connects, the DTLS handshake gets no answer.", gateway={"swallow_dtls": True}
+    ),
 }
+
+# Guide section 2: audio.
+_AUDIO = {
+    "opus-rejected": Fault("The answer rejects the audio section.", gateway={"reject_audio": True}),
+    "silent-audio": Fault("Audio arrives on time, and is silence.", gateway={"send_silence": True}),
+}
+
+TABLE = {**_UNAUTHORIZED, **_REACHING_THE_GATEWAY, **_CONNECTING, **_AUDIO}
 FAULTS = tuple(TABLE)
+NETWORK_ONLY = ("dns-answer-wrong", "captive-portal", "mtu-blackhole")
 
 
-def chosen(ids: Iterable[str]) -> list[Fault]:
-    """Look the faults up. Raises FaultError for an id that is not in FAULTS."""
-    faults = []
-    for fault_id in ids:
-        if fault_id not in TABLE:
-            raise FaultError(
-                f"the sandbox cannot play the fault {fault_id!r}; accepted: {', '.join(FAULTS)}"
-            )
-        faults.append(TABLE[fault_id])
-    return faults
+class Played(NamedTuple):
+    """The faults of one sandbox put together."""
+
+    gateway: GatewayFaults
+    turn: TurnFaults
+    target: TargetFaults
+    proxy: ProxyMode | None
 
 
-def gateway_faults(faults: Iterable[Fault]) -> GatewayFaults:
-    """Put together what the gateway does wrong."""
-    return GatewayFaults(**{name: True for fault in faults for name in fault.gateway})
+def played(faults: Iterable[str | Fault]) -> Played:
+    """Put faults together: ids of FAULTS, or a Fault of the caller's own.
+
+    Raises FaultError for an id that is not there, and for two that set the same thing.
+    """
+    chosen = [_look_up(fault) if isinstance(fault, str) else fault for fault in faults]
+    proxy = _merged({"proxy": fault.proxy} for fault in chosen if fault.proxy)
+    return Played(
+        GatewayFaults(**_merged(fault.gateway for fault in chosen)),
+        TurnFaults(**_merged(fault.turn for fault in chosen)),
+        TargetFaults(**_merged(fault.target for fault in chosen)),
+        proxy.get("proxy"),
+    )
 
 
-def turn_faults(faults: Iterable[Fault]) -> TurnFaults:
-    """Put together what the STUN and TURN server does wrong."""
-    return TurnFaults(**{name: True for fault in faults for name in fault.turn})
+def _look_up(fault_id: str) -> Fault:
+    if fault_id in NETWORK_ONLY:
+        raise FaultError(f"only a network can make the fault {fault_id!r}: no sandbox plays it")
+    if fault_id not in TABLE:
+        raise FaultError(
+            f"the sandbox cannot play the fault {fault_id!r}; accepted: {', '.join(FAULTS)}"
+        )
+    return TABLE[fault_id]
+
+
+def _merged(settings: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    merged: dict[str, Any] = {}
+    for one in settings:
+        for name, value in one.items():
+            if merged.setdefault(name, value) != value:
+                raise FaultError(f"two of the faults cannot be played at once: both set {name}")
+    return merged

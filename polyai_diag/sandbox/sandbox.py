@@ -1,57 +1,67 @@
-"""The sandbox: gateway, STUN and TURN, its own certificate authority, all on this machine."""
+"""The sandbox: gateway, STUN and TURN, a proxy, its own authority, all on this machine."""
 
 from __future__ import annotations
 
 import secrets
-import ssl
+import socket
 import tempfile
 import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import trustme
-
-from polyai_diag.sandbox.faults import chosen, gateway_faults, turn_faults
+from polyai_diag.sandbox.certificates import THIS_MACHINE, Authority
+from polyai_diag.sandbox.faults import Fault, played
 from polyai_diag.sandbox.gateway import HOST, SIGNALING_PATH, Gateway, GatewayConfig
+from polyai_diag.sandbox.proxy import Proxy, Upstream
+from polyai_diag.sandbox.tokens import Tokens
 from polyai_diag.sandbox.turn import TurnServer
-from polyai_diag.target import Target
+from polyai_diag.target import Target, region_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from polyai_diag.model import Json
+    from polyai_diag.sandbox.settings import ProxyMode
 
+_CA_FILE = "ca.pem"
 _CREDENTIAL_LIFE_S = 24 * 3600
 
 
 class Sandbox:
     """A whole gateway on 127.0.0.1, healthy or with faults, for an `async with` block.
 
-    `faults` are ids of FAULTS. `allow_echo=False` refuses the echo mode, as production does;
-    `trickle=True` sends the gateway's candidates in frames of their own.
+    `faults` are ids of FAULTS, or a Fault of the caller's own. `allow_echo=False` refuses the echo
+    mode, as production does; `trickle=True` sends the gateway's candidates in frames of their own.
     Raises FaultError for a fault that it cannot play.
     """
 
     def __init__(
-        self, faults: Sequence[str] = (), *, allow_echo: bool = True, trickle: bool = False
+        self,
+        faults: Sequence[str | Fault] = (),
+        *,
+        allow_echo: bool = True,
+        trickle: bool = False,
     ) -> None:
-        self._faults = chosen(faults)
+        self._faults = played(faults)
         self._allow_echo = allow_echo
         self._trickle = trickle
-        self._token = f"sandbox-{secrets.token_urlsafe(24)}"
-        self._ice_servers: list[dict[str, Json]] = []
-        self._ca_file = ""
+        self._tokens = Tokens()
+        self._authority = Authority("polyai-diag sandbox")
         self._gateway: Gateway | None = None
+        self._proxy: Proxy | None = None
+        self._folder = Path()
+        self._url = self._token = ""
         self._open = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="polyai-diag-"))
-            self._ca_file = str(Path(folder, "ca.pem"))
-            context = _server_context(self._ca_file)
-            turn = await stack.enter_async_context(self._turn_server(context))
-            self._gateway = await stack.enter_async_context(self._new_gateway(turn, context))
+            self._folder = self._new_folder(stack)
+            turn = await stack.enter_async_context(self._turn_server())
+            self._gateway = await stack.enter_async_context(self._new_gateway(turn))
+            if self._faults.proxy:
+                self._proxy = await stack.enter_async_context(self._new_proxy(self._faults.proxy))
+            self._url, self._token = self._url_called(stack), self._token_sent()
             self._open = stack.pop_all()
         return self
 
@@ -63,27 +73,65 @@ class Sandbox:
         """How many calls are up."""
         return len(self._running.calls)
 
+    @property
+    def token(self) -> str:
+        """The connector token that the gateway takes, whatever the customer sends."""
+        return self._tokens.connector
+
+    def studio_token(self, **offsets_s: int) -> str:
+        """Sign a Studio JWT that is taken while its dates hold by the gateway's clock.
+
+        `exp`, `nbf` and `iat` are given in seconds from now, by this machine's clock.
+        """
+        return self._tokens.studio(**offsets_s)
+
+    @property
+    def proxy(self) -> Proxy:
+        """The proxy between. Raises RuntimeError where no fault brings one."""
+        if self._proxy is None:
+            raise RuntimeError("this sandbox has no proxy")
+        return self._proxy
+
+    @property
+    def ca_file(self) -> str:
+        """A file with the certificate of the authority behind the gateway and the TURN server."""
+        return str(self._folder / _CA_FILE)
+
+    @property
+    def ca_file_with_proxy(self) -> str:
+        """A file that holds the intercepting proxy's authority as well."""
+        file = self._folder / "ca-and-proxy.pem"
+        file.write_bytes(self._authority.pem + self.proxy.authority.pem)
+        return str(file)
+
     def target(self, **overrides: Any) -> Target:
         """Return what a diagnosis of this sandbox is aimed at; `overrides` as Target takes them.
 
-        The ICE servers are left to be fetched from the gateway. Raises TargetError.
+        It is what the customer has set, faults included. The ICE servers are left to be fetched
+        from the gateway. Raises TargetError.
         """
+        told = self.describe()
         given = {
-            "url": self._signaling_url,
-            "token": self._token,
-            "ca_file": self._ca_file,
+            "url": told["signaling_url"],
+            "token": told["token"],
+            "ca_file": told["ca_file"],
+            "proxy": told.get("proxy"),
             "third_party": False,
         }
         return Target(**{**given, **overrides})
 
     def describe(self) -> dict[str, Json]:
-        """Return all that a client needs, secrets included: URL, token, ICE servers, CA file."""
-        return {
-            "signaling_url": self._signaling_url,
+        """Return all that a client needs, secrets included: URL, token, ICE servers, CA file.
+
+        With `proxy`, where there is one between.
+        """
+        told: dict[str, Json] = {
+            "signaling_url": self._url,
             "token": self._token,
-            "ice_servers": self._ice_servers,
-            "ca_file": self._ca_file,
+            "ice_servers": self._running.config.ice_servers,
+            "ca_file": self.ca_file,
         }
+        return {**told, "proxy": self._proxy.url} if self._proxy else told
 
     @property
     def _running(self) -> Gateway:
@@ -91,38 +139,60 @@ class Sandbox:
             raise RuntimeError("the sandbox runs within `async with` only")
         return self._gateway
 
-    @property
-    def _signaling_url(self) -> str:
-        return f"wss://{HOST}:{self._running.port}{SIGNALING_PATH}"
+    # --- what the customer has set ------------------------------------------------------------
 
-    def _turn_server(self, context: ssl.SSLContext) -> TurnServer:
+    def _url_called(self, stack: AsyncExitStack) -> str:
+        faults = self._faults.target
+        if faults.region:
+            return region_url(faults.region)
+        port = _closed_port(stack) if faults.closed_port else self._running.port
+        return f"wss://{faults.host or HOST}:{port}{SIGNALING_PATH}"
+
+    def _token_sent(self) -> str:
+        faults = self._faults.target
+        dates_s = faults.studio_token_s
+        right = self.token if dates_s is None else self.studio_token(**dates_s)
+        return faults.pasted.format(token=right)
+
+    def _new_folder(self, stack: AsyncExitStack) -> Path:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="polyai-diag-")))
+        (folder / _CA_FILE).write_bytes(self._authority.pem)
+        return folder
+
+    # --- servers ------------------------------------------------------------------------------
+
+    def _turn_server(self) -> TurnServer:
         expires = int(time.time()) + _CREDENTIAL_LIFE_S
         self._username, self._credential = f"{expires}:sandbox", secrets.token_urlsafe(24)
         return TurnServer(
             users={self._username: self._credential},
-            ssl_context=context,
-            faults=turn_faults(self._faults),
+            ssl_context=self._authority.server_context(*THIS_MACHINE),
+            faults=self._faults.turn,
         )
 
-    def _new_gateway(self, turn: TurnServer, context: ssl.SSLContext) -> Gateway:
+    def _new_gateway(self, turn: TurnServer) -> Gateway:
         stun_url, *turn_urls = turn.urls()
         relay = {"urls": turn_urls, "username": self._username, "credential": self._credential}
-        self._ice_servers = [{"urls": [stun_url]}, relay]
+        faults = self._faults.gateway
         config = GatewayConfig(
-            token=self._token,
-            ice_servers=self._ice_servers,
+            tokens=self._tokens,
+            ice_servers=[{"urls": [stun_url]}, relay],
             allow_echo=self._allow_echo,
             trickle=self._trickle,
-            faults=gateway_faults(self._faults),
+            faults=faults,
             relayed_addresses=turn.relayed_addresses,
         )
-        return Gateway(config, context)
+        days = faults.certificate_days
+        return Gateway(config, self._authority.server_context(*THIS_MACHINE, valid_days=days))
+
+    def _new_proxy(self, mode: ProxyMode) -> Proxy:
+        upstream = Upstream(self._running.port, self._authority.client_context())
+        return Proxy(mode, upstream)
 
 
-def _server_context(ca_file: str) -> ssl.SSLContext:
-    """Return a context with a certificate for this machine's names, its CA's written to a file."""
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(ca_file)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost", "127.0.0.1", "::1").configure_cert(context)
-    return context
+def _closed_port(stack: AsyncExitStack) -> int:
+    """Return a port where nothing listens, kept so that nobody else can."""
+    taken = stack.enter_context(socket.socket())
+    taken.bind((HOST, 0))
+    port: int = taken.getsockname()[1]
+    return port

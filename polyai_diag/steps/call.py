@@ -34,6 +34,7 @@ async def call(walk: Walk, trace: Trace) -> None:
 
 async def connect_call(walk: Walk, trace: Trace) -> bool:
     """Connect the call unless it is connected; False when a stage fails."""
+    walk.media_wanted = True
     if not await open_session(walk, trace) or walk.call is None or walk.answer is None:
         return False
     if walk.call.packets.arrivals:

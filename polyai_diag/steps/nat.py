@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from polyai_diag.model import Status
-from polyai_diag.probes import net
+from polyai_diag.probes.dns import resolve
 from polyai_diag.probes.nat import ask_nat
 from polyai_diag.probes.stun_transport import shown
 from polyai_diag.steps.gateway import find_ice_servers
@@ -32,7 +32,7 @@ async def nat(walk: Walk, trace: Trace) -> None:
     trace.progress("Comparing how several servers see one socket")
     addresses: dict[tuple[str, int], None] = {}
     for url in udp_servers(walk):
-        for address in await net.resolve(url.host, url.port, trace):
+        for address in await resolve(url.host, url.port, trace):
             if ":" not in address.host:
                 addresses.setdefault((address.host, address.port))
     if not addresses:

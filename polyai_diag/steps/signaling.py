@@ -14,7 +14,7 @@ from polyai_diag.probes.signaling import CallClosed, Refused, Signaling
 from polyai_diag.probes.waiting import happens_within
 from polyai_diag.probes.websocket import KNOWN as KNOWN_WEBSOCKET
 from polyai_diag.protocol import Answer, FrameError, offer_frame
-from polyai_diag.steps.gateway import open_signaling
+from polyai_diag.steps.reach import open_signaling
 from polyai_diag.steps.walk import Walk, run_check
 from polyai_diag.target import IceServer
 
@@ -151,14 +151,20 @@ async def _ping(connection: Signaling, trace: Trace) -> float | None:
 
 def _host_addresses(walk: Walk) -> list[str] | None:
     """Gather loopback candidates for a gateway on this very machine, the usual ones elsewhere."""
-    hosts = [address.host for address in walk.addresses or ()] or [walk.target.host]
+    addresses = walk.route.addresses if walk.route else ()
+    hosts = [address.host for address in addresses] or [walk.target.host]
     if not any(net.is_loopback(host) for host in hosts):
         return None
     return ["127.0.0.1"]
 
 
 def _servers_for_call(walk: Walk) -> list[IceServer]:
-    """Choose what aiortc is given: it uses one STUN and one TURN URL, so the ones that work."""
+    """Choose what aiortc is given: it uses one STUN and one TURN URL, so the ones that work.
+
+    An offer that no call follows needs none: gathering from them would only take time.
+    """
+    if not walk.media_wanted:
+        return []
     servers = []
     if walk.stun_url is not None:
         servers.append(IceServer(walk.stun_url))

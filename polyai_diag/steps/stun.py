@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from polyai_diag.failures import Failure
 from polyai_diag.model import Status
 from polyai_diag.probes import net
+from polyai_diag.probes.dns import resolve
 from polyai_diag.probes.stun import Bindings, ask_bindings
 from polyai_diag.probes.stun_transport import shown
 from polyai_diag.steps.gateway import find_ice_servers
@@ -59,7 +60,7 @@ async def stun(walk: Walk, trace: Trace) -> None:
 
 async def _ask(url: IceUrl, trace: Trace) -> Bindings:
     """Ask over UDP, and connect by TCP at the same time: the control that the host is up."""
-    addresses = await net.resolve(url.host, url.port, trace)
+    addresses = await resolve(url.host, url.port, trace)
     if not addresses:
         return Bindings(url.url, failure=Failure.DNS_NO_ANSWER)
     address = net.for_udp(addresses)

@@ -24,11 +24,12 @@ async def token(walk: Walk, trace: Trace) -> None:
     secret = walk.target.token
     with trace.observe("token_read", "token") as seen:
         facts = read_token(secret.reveal() if secret else None, datetime.now(UTC))
-        seen.note(kind=facts.kind, length=facts.length)
+        seen.note(**facts.notes)
         if facts.failure is not None:
             seen.fail(facts.failure, facts.detail)
             trace.fail(facts.detail)
     trace.data.update(kind=facts.kind, length=facts.length)
+    trace.data.update(dates=list(facts.dates), mended_by=list(facts.mended_by))
     if secret and secret.reveal():
         trace.data["sha256"] = secret.fingerprint
     if facts.expires is not None:

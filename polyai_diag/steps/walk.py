@@ -10,8 +10,11 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from polyai_diag.analysis.token import read_token
+from polyai_diag.probes.gateway_http import fetch_ice_servers
 from polyai_diag.probes.tls import tls_context
 from polyai_diag.probes.trace import Trace
 from polyai_diag.redact import Redactor
@@ -19,9 +22,9 @@ from polyai_diag.redact import Redactor
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from polyai_diag.model import Event, StepResult
+    from polyai_diag.model import Event, Json, StepResult
     from polyai_diag.probes.ice import Call
-    from polyai_diag.probes.net import Address
+    from polyai_diag.probes.route import Route
     from polyai_diag.probes.signaling import Signaling
     from polyai_diag.probes.turn import TurnProbe
     from polyai_diag.target import IceServer, Target
@@ -37,7 +40,7 @@ class Walk:
     on_event: Callable[[Event], None] | None = None
     started_s: float = field(default_factory=time.monotonic)
     audio_folder: Path | None = None
-    addresses: list[Address] | None = None
+    route: Route | None = None  # the way to the gateway, once it is found
     signaling: Signaling | None = None
     call: Call | None = None
     answer: str | None = None
@@ -48,6 +51,8 @@ class Walk:
     turn_probes: tuple[TurnProbe, ...] = ()
     stun_url: str | None = None  # the first STUN server that answered
     udp_silent: bool = False
+    media_wanted: bool = False  # whether the offer is to carry candidates that a call needs
+    one_of_many: bool = False  # of several gateways in one run, each is the others' control
 
     def __post_init__(self) -> None:
         """Raise TargetError for a ca_file that cannot be read, before any step has run."""
@@ -60,6 +65,33 @@ class Walk:
     def servers(self) -> tuple[IceServer, ...]:
         """The ICE servers in use: those given, else the gateway's, else none."""
         return self.ice_servers or ()
+
+    async def fetch_ice_servers(self, route: Route, trace: Trace) -> None:
+        """Ask the gateway for its ICE servers with the token, and where it is damaged, mended.
+
+        The answer also tells whether the token is good here. Raises OSError without a connection.
+        """
+        for token, notes in self._tokens():
+            servers = await fetch_ice_servers(self.target, route, token, trace, **notes)
+            if servers is not None:
+                if self.ice_servers is None:
+                    self.learn_ice_servers(servers)
+                return
+
+    def _tokens(self) -> list[tuple[str, dict[str, Json]]]:
+        """Return the token, and where it is damaged the mended one, each with its notes."""
+        secret = self.target.token
+        if secret is None or not secret.reveal().strip():
+            return []
+        mended = read_token(secret.reveal(), datetime.now(UTC)).mended
+        self.redactor.learn(mended)
+        return [(secret.reveal(), {}), *([(mended.reveal(), {"mended": True})] if mended else [])]
+
+    def for_target(self, target: Target) -> Walk:
+        """Return a walk to another gateway within the same run."""
+        walk = Walk(target, started_s=self.started_s)
+        walk.redactor, walk.one_of_many = self.redactor, True
+        return walk
 
     def learn_ice_servers(self, servers: tuple[IceServer, ...]) -> None:
         """Use these from now on, and keep their credentials out of what is shown."""

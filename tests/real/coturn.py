@@ -12,6 +12,7 @@ import trustme
 
 from polyai_diag.stun_message import Method, parse, request
 from tests.real.needs import need
+from tests.real.programs import end
 
 HOST = "127.0.0.1"
 OTHER_HOST = "127.0.0.2"
@@ -19,7 +20,6 @@ INSTALL = "apt-get install coturn"
 START_ATTEMPTS = 2
 READY_S = 5
 TLS_READY_S = 0.5
-STOP_S = 5
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def running_coturn(folder: Path, *options: str) -> Iterator[Coturn]:
                 yield coturn
                 return
         finally:
-            _end(process)
+            end(process)
         if attempt == START_ATTEMPTS:
             raise RuntimeError((folder / "turnserver.log").read_text()[-2000:])
 
@@ -152,12 +152,3 @@ def _accepts(host: str, port: int) -> bool:
         else:
             return True
     return False
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(STOP_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

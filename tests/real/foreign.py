@@ -40,7 +40,7 @@ async def tcp_server(
         assert task is not None
         serving.add(task)
         try:
-            with contextlib.suppress(ConnectionError, ssl.SSLError):
+            with contextlib.suppress(ConnectionError, EOFError, ssl.SSLError):
                 await handler(reader, writer)
         except asyncio.CancelledError:
             pass  # the block's end; asyncio.streams would report it as a fault
@@ -117,6 +117,24 @@ def http(status: str, body: str = "", **headers: str) -> str:
     return f"HTTP/1.1 {status}\r\n{lines}\r\n{body}"
 
 
+async def pipe(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: str, port: int
+) -> None:
+    """Join a connection with one to `port`, after sending `head` there."""
+    far_reader, far_writer = await asyncio.open_connection(HOST, port)
+    far_writer.write(head.encode())
+
+    async def carry(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        while data := await source.read(65536):
+            sink.write(data)
+        sink.close()
+
+    try:
+        await asyncio.gather(carry(reader, far_writer), carry(far_reader, writer))
+    finally:
+        far_writer.transport.abort()
+
+
 async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Accept, and say nothing for as long as the other side stays."""
     while await reader.read(65536):
@@ -133,7 +151,7 @@ def closed_port(host: str = HOST) -> int:
 
 
 class Certified:
-    """A server's TLS context and the authority that vouches for it."""
+    """A server's TLS context, its files, and the authority that vouches for it."""
 
     def __init__(
         self,
@@ -148,8 +166,14 @@ class Certified:
         )
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         certificate.configure_cert(self.context)
-        self.ca_file = str(folder / f"ca-{id(self)}.pem")
+        self.ca_file, self.certificate_file, self.key_file = (
+            str(folder / f"{name}-{id(self)}.pem") for name in ("ca", "certificate", "key")
+        )
         authority.cert_pem.write_to_path(self.ca_file)
+        Path(self.certificate_file).write_bytes(
+            b"".join(blob.bytes() for blob in certificate.cert_chain_pems)
+        )
+        certificate.private_key_pem.write_to_path(self.key_file)
 
 
 def signaling_url(port: int, *, scheme: str = "ws", host: str = HOST) -> str:
@@ -167,3 +191,15 @@ async def judged(
     broken = [(step.name, step.reason) for step in report.steps if step.status == "error"]
     assert broken == []
     return report
+
+
+def summary(report: Report) -> str:
+    """Return what the first finding says."""
+    return report.findings[0].summary
+
+
+def put_together(folder: Path, *files: str | Path) -> str:
+    """Return a file that holds all these certificates; those that are not there are left out."""
+    together = folder / "together.pem"
+    together.write_text("".join(Path(file).read_text() for file in files if Path(file).exists()))
+    return str(together)

@@ -1,156 +1,87 @@
-"""A network of the test's own: a client, a router with its nftables rules, and coturn behind it."""
+"""Network namespaces (ip-netns(8)): made, joined by cables, and taken down again."""
 
-import asyncio
+import itertools
 import json
 import os
+import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
-import pytest
+from tests.real.needs import need, need_root
+from tests.real.programs import end
 
-from polyai_diag import Report
-from tests.real.coturn import INSTALL
-from tests.real.needs import need
-
-SERVERS = ("203.0.113.1", "203.0.113.2")
-PORT = 3478
-READY_S = 5
-RUN_S = 30
-MASQUERADE = """
-table ip nat {{
-  chain out {{ type nat hook postrouting priority 100; oifname "public" masquerade {how}; }}
-}}
-"""
-UDP_BLOCKED = """
-table ip filter {{
-  chain forward {{ type filter hook forward priority 0; udp dport 3478-3479 {how}; }}
-}}
-"""
-
-
-@dataclass(frozen=True)
-class Network:
-    """Where the client stands, and how TURN is asked."""
-
-    client: str
-    username: str = "alice"
-    password: str = "s3cret"
-
-    async def diagnose(self, *steps: str, urls: list[str]) -> Report:
-        """Run the steps from the client's network, in a process of their own."""
-        asked = {"steps": steps, "urls": urls, "user": self.username, "password": self.password}
-        process = await asyncio.create_subprocess_exec(
-            "ip", "netns", "exec", self.client, sys.executable, "-m", "tests.real.run_steps",
-            json.dumps(asked),
-            stdout=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        try:
-            async with asyncio.timeout(RUN_S):
-                printed, _ = await process.communicate()
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        assert process.returncode == 0
-        return Report.from_json(printed)
+SETTINGS = Path("/etc/netns")  # files here stand in for those of /etc within the namespace
+_numbers = itertools.count(1)
 
 
 @contextmanager
-def network(folder: Path, rules: str) -> Iterator[Network]:
-    """Make the three namespaces, start coturn in the last, and take it all down again."""
-    if os.geteuid() != 0:
-        missing = "network namespaces need root"
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(missing)
+def namespace(name: str, *, nameserver: str | None = None) -> Iterator[str]:
+    """Make a namespace with its loopback up, and a DNS server of its own where one is named."""
+    need_root()
     need("ip", install="apt-get install iproute2")
-    need("nft", install="apt-get install nftables")
-    with ExitStack() as stack:
-        client, router, server = (
-            stack.enter_context(_namespace(f"diag-{os.getpid()}-{name}")) for name in "crs"
-        )
-        _join(client, "uplink", "10.77.0.2/24", router, "private", "10.77.0.1/24")
-        _join(server, "uplink", f"{SERVERS[0]}/24", router, "public", "203.0.113.254/24")
-        _ip("-n", server, "address", "add", f"{SERVERS[1]}/24", "dev", "uplink")
-        _ip("-n", client, "route", "add", "default", "via", "10.77.0.1")
-        _run("ip", "netns", "exec", router, "sysctl", "-qw", "net.ipv4.ip_forward=1")
-        _run("ip", "netns", "exec", router, "nft", "-f", "-", text=rules)
-        stack.enter_context(_coturn(server, folder))
-        yield Network(client)
-
-
-@contextmanager
-def _namespace(name: str) -> Iterator[str]:
-    _ip("netns", "add", name)
+    full_name = f"diag-{os.getpid()}-{next(_numbers)}{name}"
+    ip("netns", "add", full_name)
     try:
-        _ip("-n", name, "link", "set", "lo", "up")
-        yield name
+        if nameserver is not None:
+            _ask_dns_at(nameserver, SETTINGS / full_name)
+        ip("-n", full_name, "link", "set", "lo", "up")
+        yield full_name
     finally:
-        _ip("netns", "delete", name)
+        ip("netns", "delete", full_name)
+        shutil.rmtree(SETTINGS / full_name, ignore_errors=True)
+        with suppress(OSError):  # others may have theirs there
+            SETTINGS.rmdir()
 
 
-def _join(  # two ends of one cable
+def join(  # two ends of one cable
     near: str, near_name: str, near_address: str, far: str, far_name: str, far_address: str
 ) -> None:
+    """Lay a cable between two namespaces."""
     peer = ("peer", "name", far_name, "netns", far)
-    _ip("-n", near, "link", "add", near_name, "type", "veth", *peer)
+    ip("-n", near, "link", "add", near_name, "type", "veth", *peer)
     for where, name, address in ((near, near_name, near_address), (far, far_name, far_address)):
-        _ip("-n", where, "address", "add", address, "dev", name)
-        _ip("-n", where, "link", "set", name, "up")
+        ip("-n", where, "address", "add", address, "dev", name)
+        ip("-n", where, "link", "set", name, "up")
 
 
 @contextmanager
-def _coturn(namespace: str, folder: Path) -> Iterator[None]:
-    program = need("turnserver", install=INSTALL)
-    config = folder / "turnserver.conf"
-    lines = [
-        *(f"listening-ip={address}" for address in SERVERS),
-        f"relay-ip={SERVERS[0]}",
-        f"listening-port={PORT}",
-        f"alt-listening-port={PORT + 1}",
-        "realm=coturn.test",
-        "user=alice:s3cret",
-        "lt-cred-mech",
-        "no-tls",
-        "no-dtls",
-        "no-cli",
-        "log-file=stdout",
-        f"userdb={folder / 'turndb'}",
-        f"pidfile={folder / 'turnserver.pid'}",
-    ]
-    config.write_text("\n".join([*lines, ""]))
-    with (folder / "turnserver.log").open("wb") as log:
-        process = subprocess.Popen(
-            ["ip", "netns", "exec", namespace, program, "-c", config],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
+def serving(module: str, inside: str | None, asked: Any) -> Iterator[None]:
+    """Run a server of ours in a namespace; it reads what is `asked`, and prints a line when ready.
+
+    It runs in the test's own network where no namespace is named.
+
+    Raises RuntimeError when it does not start.
+    """
+    within = ["ip", "netns", "exec", inside] if inside else []
+    command = [*within, sys.executable, "-m", module, json.dumps(asked)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
     try:
-        _await_listening(process)
+        assert process.stdout is not None
+        if not process.stdout.readline():
+            raise RuntimeError(f"{module} does not start")
         yield
     finally:
-        process.terminate()
-        process.wait(READY_S)
+        end(process)
+        if process.stdout is not None:
+            process.stdout.close()
 
 
-def _await_listening(process: subprocess.Popen[bytes]) -> None:
-    """Wait until TCP and UDP are open in the process's own network."""
-    deadline = time.monotonic() + READY_S
-    wanted = f":{PORT:04X} "
-    while time.monotonic() < deadline and process.poll() is None:
-        tables = [Path(f"/proc/{process.pid}/net/{name}").read_text() for name in ("udp", "tcp")]
-        if all(table.count(wanted) >= len(SERVERS) for table in tables):
-            return
-        time.sleep(0.02)
-    raise RuntimeError("coturn does not listen")
+def ip(*arguments: str) -> None:
+    """Run ip(8)."""
+    run("ip", *arguments)
 
 
-def _ip(*arguments: str) -> None:
-    _run("ip", *arguments)
-
-
-def _run(*command: str, text: str | None = None) -> None:
+def run(*command: str, text: str | None = None) -> None:
+    """Run a command, with this text as its input."""
     subprocess.run(command, input=text, text=True, check=True, capture_output=True)
+
+
+def _ask_dns_at(nameserver: str, settings: Path) -> None:
+    """Let the C library ask this server for every name, `.local` included."""
+    settings.mkdir(parents=True)
+    (settings / "resolv.conf").write_text(f"nameserver {nameserver}\n")
+    (settings / "nsswitch.conf").write_text("hosts: files dns\n")

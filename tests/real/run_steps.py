@@ -1,14 +1,16 @@
-"""Run some steps and print the report as JSON: for a network that only a process can enter."""
+"""Run some steps as standard input asks, and print the report as JSON.
+
+For a network, a clock or an environment that only a process of its own can have.
+"""
 
 import json
 import sys
 
 from polyai_diag import IceServer, Target, diagnose_sync
 
-asked = json.loads(sys.argv[1])
-target = Target(
-    "ws://127.0.0.1:1/",
-    ice_servers=[IceServer(asked["urls"], asked["user"], asked["password"])],
-    third_party=False,
-)
-sys.stdout.write(diagnose_sync(target, steps=asked["steps"]).to_json())
+asked = json.load(sys.stdin)
+options = asked["target"]
+if options.get("ice_servers") is not None:
+    options["ice_servers"] = [IceServer(**server) for server in options["ice_servers"]]
+report = diagnose_sync(Target(**options), steps=asked["steps"])
+sys.stdout.write(report.to_json())

@@ -6,7 +6,7 @@ import pytest
 
 from polyai_diag.probes.nat import INDEPENDENT, PORT_DEPENDENT
 from tests.aio import in_loop_for
-from tests.real.namespaces import MASQUERADE, PORT, SERVERS, UDP_BLOCKED, network
+from tests.real.networks import MASQUERADE, PORT, SERVERS, UDP_BLOCKED, network
 
 pytestmark = [pytest.mark.coturn, pytest.mark.root]
 

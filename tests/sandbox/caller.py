@@ -37,6 +37,15 @@ def client_context(sandbox: Sandbox) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=sandbox.describe()["ca_file"])
 
 
+def http_base(sandbox: Sandbox) -> str:
+    url: str = sandbox.describe()["signaling_url"]
+    return url.replace("wss:", "https:").partition("/api/")[0]
+
+
+def ice_servers_url(sandbox: Sandbox) -> str:
+    return f"{http_base(sandbox)}/api/v1/ice-servers"
+
+
 @asynccontextmanager
 async def signaling(sandbox: Sandbox) -> AsyncIterator[Signaling]:
     url = sandbox.describe()["signaling_url"]
@@ -54,8 +63,8 @@ class Signaling:
     async def send(self, frame: Any) -> None:
         await self.socket.send(json.dumps(frame))
 
-    async def receive(self) -> dict[str, Any]:
-        async with asyncio.timeout(ANSWER_S):
+    async def receive(self, within_s: float = ANSWER_S) -> dict[str, Any]:
+        async with asyncio.timeout(within_s):
             frame: dict[str, Any] = json.loads(await self.socket.recv())
         return frame
 

@@ -17,7 +17,16 @@ from polyai_diag.sandbox import FAULTS, FaultError, Sandbox
 from polyai_diag.stun_message import TRANSPORT_UDP, Method, parse, request
 from polyai_diag.target import IceUrl, parse_ice_url
 from tests.aio import in_loop
-from tests.sandbox.caller import Caller, caller, client_context, level_dbfs, signaling, tone
+from tests.sandbox.caller import (
+    Caller,
+    caller,
+    client_context,
+    http_base,
+    ice_servers_url,
+    level_dbfs,
+    signaling,
+    tone,
+)
 from tests.sandbox.turn_clients import Inbox, TurnClient, udp_socket
 
 if TYPE_CHECKING:
@@ -58,18 +67,59 @@ async def _answers(inbox: Inbox, server: tuple[str, int]) -> bool:
 
 def test_a_fault_that_cannot_be_played_is_refused_in_one_line() -> None:
     with pytest.raises(FaultError) as caught:
-        Sandbox(["udp-blocked", "mtu-blackhole"])
+        Sandbox(["udp-blocked", "gremlins"])
     text = str(caught.value)
-    assert "mtu-blackhole" in text
+    assert "gremlins" in text
     assert all(fault in text for fault in FAULTS)
     assert "\n" not in text
 
 
-def test_the_list_is_closed() -> None:
+@pytest.mark.parametrize("fault", ["dns-answer-wrong", "captive-portal", "mtu-blackhole"])
+def test_a_fault_that_only_a_network_can_make_is_said_to_be_one(fault: str) -> None:
+    assert fault not in FAULTS
+    with pytest.raises(FaultError, match=f"^only a network can make the fault '{fault}'.*$"):
+        Sandbox([fault])
+
+
+@pytest.mark.parametrize(
+    ("faults", "both_set"),
+    [
+        (["agent-failure", "gateway-error"], "refuse_offers"),
+        (["token-expired", "token-not-yet-valid"], "studio_token_s"),
+        (["tls-intercepted", "proxy-blocks-websocket"], "proxy"),
+    ],
+)
+def test_two_faults_that_exclude_each_other_are_refused(faults: list[str], both_set: str) -> None:
+    with pytest.raises(FaultError, match=f"at once: both set {both_set}$"):
+        Sandbox(faults)
+
+
+def test_the_list_is_closed_and_in_the_order_of_the_catalogues_tables() -> None:
     assert FAULTS == (
+        "token-missing",
+        "token-malformed",
+        "token-expired",
+        "token-not-yet-valid",
+        "clock-skew",
         "token-rejected",
+        "request-forbidden",
+        "request-invalid",
+        "dns-failure",
+        "gateway-unreachable",
+        "tls-intercepted",
+        "tls-certificate-invalid",
+        "proxy-blocks-websocket",
         "wrong-endpoint",
+        "websocket-refused",
         "signaling-timeout",
+        "signaling-protocol-violation",
+        "signaling-closed",
+        "signaling-lost",
+        "ice-servers-unavailable",
+        "agent-failure",
+        "media-bridge-failure",
+        "gateway-error",
+        "setup-slow",
         "udp-blocked",
         "turn-credentials-rejected",
         "dtls-failed",
@@ -82,10 +132,9 @@ def test_the_list_is_closed() -> None:
 async def test_token_rejected() -> None:
     async with Sandbox(["token-rejected"]) as sandbox, caller() as me:
         told = sandbox.describe()
-        base = told["signaling_url"].replace("wss:", "https:").partition("/webrtc")[0]
         async with httpx.AsyncClient(verify=client_context(sandbox), trust_env=False) as http:
             response = await http.get(
-                f"{base}/ice-servers", headers={"Authorization": f"Bearer {told['token']}"}
+                ice_servers_url(sandbox), headers={"Authorization": f"Bearer {told['token']}"}
             )
         assert response.status_code == 401
         async with signaling(sandbox) as socket:
@@ -101,9 +150,8 @@ async def test_wrong_endpoint() -> None:
             async with signaling(sandbox):
                 pass
         assert caught.value.response.status_code == 404
-        url = sandbox.describe()["signaling_url"].replace("wss:", "https:").partition("/api")[0]
         async with httpx.AsyncClient(verify=client_context(sandbox), trust_env=False) as http:
-            assert (await http.get(f"{url}/health")).status_code == 200
+            assert (await http.get(f"{http_base(sandbox)}/health")).status_code == 200
 
 
 @in_loop

@@ -23,13 +23,13 @@ from polyai_diag.secret import Secret
 from polyai_diag.stun_message import looks_like_stun
 from polyai_diag.target import LEGACY_MODES
 from tests.aio import in_loop, until
-from tests.sandbox.caller import caller, client_context, level_dbfs, signaling, tone
+from tests.sandbox.caller import caller, client_context, http_base, level_dbfs, signaling, tone
 from tests.sandbox.turn_clients import udp_socket
 
 
 def _http(sandbox: Sandbox) -> httpx.AsyncClient:
-    base = sandbox.describe()["signaling_url"].replace("wss:", "https:").partition("/api")[0]
-    return httpx.AsyncClient(base_url=base, verify=client_context(sandbox), trust_env=False)
+    context = client_context(sandbox)
+    return httpx.AsyncClient(base_url=http_base(sandbox), verify=context, trust_env=False)
 
 
 @in_loop

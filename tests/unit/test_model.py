@@ -202,3 +202,19 @@ def test_what_is_kept_is_frozen_and_shares_no_defaults() -> None:
     assert first.notes is not second.notes
     with pytest.raises(AttributeError):
         StepResult(name="a", status="passed").name = "b"  # type: ignore[misc, arg-type]
+
+
+def test_a_proxy_does_not_show_its_login() -> None:
+    target = Target("us-1", proxy=f"http://clerk:{HIDDEN}@proxy.example:3128")
+    assert target.proxy is not None
+    assert HIDDEN not in repr(target)
+    for wrong in (f"ftp://x:{HIDDEN}@h", "http://", f"http://u:{HIDDEN}@h:port"):
+        with pytest.raises(TargetError, match="accepted: http, https") as raised:
+            Target("us-1", proxy=wrong)
+        assert HIDDEN not in str(raised.value)
+
+
+def test_all_regions() -> None:
+    target = Target("all")
+    assert (target.all_regions, target.region) == (True, "all")
+    assert not Target("uk-1").all_regions

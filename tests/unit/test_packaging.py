@@ -52,7 +52,12 @@ def test_types_are_shipped() -> None:
     assert (ROOT / "polyai_diag" / "py.typed").is_file()
 
 
-DISTRIBUTIONS = {"jwt": "pyjwt", "python_socks": "python-socks"}
+DISTRIBUTIONS = {
+    "jwt": "pyjwt",
+    "python_socks": "python-socks",
+    "OpenSSL": "pyopenssl",
+    "dns": "dnspython",
+}
 
 
 def test_what_is_imported_is_declared_and_nothing_else() -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from polyai_diag.analysis.frames import lint_frame
 from polyai_diag.model import Severity
 from polyai_diag.protocol import (
     ErrorFrame,
@@ -18,7 +19,6 @@ from polyai_diag.protocol import (
     IceCandidate,
     Offer,
     Other,
-    lint_frame,
     offer_frame,
     read_frame,
 )

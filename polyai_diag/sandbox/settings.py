@@ -1,0 +1,85 @@
+"""What can be set wrong in the sandbox's servers, in its proxy, and at its customer's.
+
+Nothing here is imported from outside the sandbox: what is diagnosed must show on the wire.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class GatewayFaults:
+    """What the gateway does wrong on purpose."""
+
+    reject_tokens: bool = False
+    """Every token is wrong, at the ICE servers' endpoint and in the offer."""
+    clock_ahead_s: float = 0
+    """Its clock is so far ahead of this machine's: in HTTP `Date`, and for a JWT's dates."""
+    certificate_days: tuple[float, float] | None = None
+    """Its certificate is valid from and until so many days from now."""
+    move_signaling: bool = False
+    """Signaling is served at another path than the one that clients are told."""
+    upgrade_status: int | None = None
+    """This HTTP status in place of 101."""
+    ice_servers_status: int | None = None
+    """This HTTP status in place of the ICE servers."""
+    refuse_offers: tuple[str, str] | None = None
+    """An offer with a good token is answered with this error: code and message."""
+    flat_errors: bool = False
+    """Errors carry code and message at the top of the frame, not under `data`."""
+    answer_nothing: bool = False
+    """An offer is taken, and no frame follows."""
+    answer_after_s: float = 0
+    """The answer takes so long."""
+    omit_session_id: bool = False
+    """The answer has no `sessionId`."""
+    close_for_answer: tuple[int, str] | None = None
+    """The WebSocket is closed in place of the answer: code and reason (RFC 6455 §7.4)."""
+    signaling_lasts_s: float | None = None
+    """The WebSocket is closed so long after the answer; the call's media lives on."""
+    drop_udp: bool = False
+    """UDP between clients and the media port is dropped; the TURN server's relayed UDP passes."""
+    swallow_dtls: bool = False
+    """DTLS records vanish, STUN passes (RFC 7983 §7 tells them apart)."""
+    reject_audio: bool = False
+    """The answer rejects every media section (RFC 3264 §6)."""
+    send_silence: bool = False
+    """What is sent is Opus-coded digital silence."""
+
+
+class ProxyMode(StrEnum):
+    """What the HTTP proxy does with a CONNECT (RFC 9110 §9.3.6)."""
+
+    LET_THROUGH = "let-through"
+    REFUSE = "refuse"
+    """403, and a page that says so."""
+    ASK_LOGIN = "ask-login"
+    """407 until the right Basic login is given."""
+    ASK_WINDOWS_LOGIN = "ask-windows-login"
+    """407 that offers Negotiate and NTLM alone."""
+    INTERCEPT = "intercept"
+    """It ends TLS itself, with certificates of its own authority."""
+    STRIP_UPGRADE = "strip-upgrade"
+    """It intercepts, and asks the server without the Upgrade header."""
+
+
+@dataclass(frozen=True)
+class TargetFaults:
+    """What the customer has set: right, unless a fault says otherwise."""
+
+    pasted: str = "{token}"
+    """How the token stands where it was pasted."""
+    studio_token_s: Mapping[str, int] | None = None
+    """A Studio JWT is used, its dates so many seconds from now by this machine's clock."""
+    region: str | None = None
+    """PolyAI's own URL of this region is called, not the sandbox's."""
+    host: str | None = None
+    """This host is called."""
+    closed_port: bool = False
+    """A port is called where nothing listens."""

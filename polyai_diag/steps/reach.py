@@ -1,0 +1,187 @@
+"""Reaching a gateway: the WebSocket on the shortest way, and beside it all that tells why not."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from polyai_diag.failures import Failure
+from polyai_diag.probes.chain import read_chain
+from polyai_diag.probes.dns import ask_resolvers, resolve
+from polyai_diag.probes.gateway_http import (
+    ICE_SERVERS_PATH,
+    fetch_health,
+    read_clock_unverified,
+)
+from polyai_diag.probes.net import literal
+from polyai_diag.probes.portal import look_for_portal
+from polyai_diag.probes.proxy import proxy_for
+from polyai_diag.probes.route import Route
+from polyai_diag.probes.signaling import Signaling
+from polyai_diag.probes.waiting import happens_within
+from polyai_diag.probes.websocket import open_websocket
+from polyai_diag.steps.control import ask_controls
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from typing import Any
+
+    from polyai_diag.probes.chain import Chain
+    from polyai_diag.probes.net import Race
+    from polyai_diag.probes.trace import Trace
+    from polyai_diag.steps.walk import Walk
+
+STAGES = {
+    "dns_lookup": "DNS",
+    "proxy_connect": "Proxy",
+    "tcp_connect": "TCP",
+    "tls_handshake": "TLS",
+    "websocket_upgrade": "WebSocket",
+}
+"""The way to the WebSocket: operations, and what they are called."""
+
+STUCK_S = 2.0
+"""A way that is not open by then is looked at from the side."""
+
+_WRONG_DATE = (Failure.TLS_EXPIRED, Failure.TLS_NOT_YET_VALID)
+
+
+async def find_route(walk: Walk, trace: Trace) -> Route | None:
+    """Find the way to the gateway unless it is known; None when its name has no address."""
+    if walk.route is not None:
+        return walk.route
+    target = walk.target
+    tls = walk.context if target.secure else None
+    proxy = proxy_for(target)
+    addresses = () if proxy else tuple(await resolve(target.host, target.port, trace))
+    if not addresses and not proxy:
+        trace.fail("the host name has no address")
+        return None
+    walk.route = Route(target.host, target.port, addresses, proxy, tls)
+    return walk.route
+
+
+async def open_signaling(walk: Walk, trace: Trace) -> bool:
+    """Open the WebSocket unless it is open; False when it cannot be."""
+    if walk.signaling is not None:
+        return True
+    route = await find_route(walk, trace)
+    if route is None:
+        return False
+    if route.proxy is not None:
+        return await _open(walk, route, None, trace)
+    with route.racing(trace) as race:
+        return await _open(walk, route, race, trace)
+
+
+async def _open(walk: Walk, route: Route, race: Race | None, trace: Trace) -> bool:
+    sock = await (race.first() if race else route.open(trace))
+    if sock is None:
+        trace.fail("no address accepts a connection" if race else "the proxy did not connect")
+        return False
+    connection = await open_websocket(walk.target, sock, walk.context, trace)
+    if connection is None:
+        trace.fail("the WebSocket could not be opened")
+        return False
+    walk.signaling = Signaling(connection)
+    return True
+
+
+class Reach:
+    """One gateway, reached once: `run()` opens the WebSocket and asks all the rest beside it.
+
+    What waits for the WebSocket alone may go on at `trace.ready()`.
+    """
+
+    def __init__(self, walk: Walk, trace: Trace) -> None:
+        self._walk = walk
+        self._trace = trace
+        self._ended = asyncio.Event()  # the way to the WebSocket, well or ill
+        self._opened = False
+        self._chain: Chain | None = None
+        self.opened_after_ms: float | None = None
+
+    async def run(self) -> bool:
+        """Return whether the WebSocket is open."""
+        started_s = time.monotonic()
+        self._walk.ice_servers_asked = True  # or it cannot be asked: another step need not try
+        async with asyncio.TaskGroup() as beside:
+            if self._looks_names_up():
+                beside.create_task(ask_resolvers(self._walk.target.host, self._trace))
+                beside.create_task(self._look_for_portal())
+            route = await find_route(self._walk, self._trace)
+            if route is not None and route.proxy is None:
+                self._ask_beside(route, beside)
+                with route.racing(self._trace) as race:
+                    await self._take(await _open(self._walk, route, race, self._trace), started_s)
+                    await race.others()
+            elif route is not None:
+                opened = await _open(self._walk, route, None, self._trace)
+                await self._take(opened, started_s)
+                if not self._refused_by_proxy():
+                    self._ask_beside(route, beside)
+            self._ended.set()
+        return self._opened
+
+    async def _take(self, opened: bool, started_s: float) -> None:
+        self._opened = opened
+        if opened:
+            self.opened_after_ms = round((time.monotonic() - started_s) * 1000, 1)
+            self._trace.ready()
+        self._ended.set()
+
+    def _looks_names_up(self) -> bool:
+        target = self._walk.target
+        return proxy_for(target) is None and literal(target.host, target.port) is None
+
+    def _refused_by_proxy(self) -> bool:
+        last = self._trace.observations[-1]
+        return last.operation == "proxy_connect" and last.failure is not None
+
+    def _ask_beside(self, route: Route, beside: asyncio.TaskGroup) -> None:
+        """Ask at the same time, on connections of their own: the WebSocket waits for none."""
+        target, trace = self._walk.target, self._trace
+        health = fetch_health(target, route, trace)
+        beside.create_task(self._kept("http_health", f"{target.http_base}/health", health))
+        beside.create_task(self._ask_ice_servers(route))
+        if target.secure:
+            beside.create_task(self._look_at_chain(route))
+
+    async def _kept(self, operation: str, endpoint: str, asked: Coroutine[Any, Any, Any]) -> Any:
+        """Return what was asked; a connection that failed is kept where the WebSocket's did not.
+
+        Where that failed as well, it has said so in every detail.
+        """
+        try:
+            return await asked
+        except OSError as exc:
+            await self._ended.wait()
+            if self._opened:
+                self._trace.keep_failure(operation, endpoint, exc)
+        return None
+
+    async def _ask_ice_servers(self, route: Route) -> None:
+        """Ask even where servers are given: the answer tells whether the token is good here."""
+        url = f"{self._walk.target.http_base}{ICE_SERVERS_PATH}"
+        asked = self._walk.fetch_ice_servers(route, self._trace)
+        await self._kept("ice_servers_fetch", url, asked)
+
+    async def _look_at_chain(self, route: Route) -> None:
+        """Read the certificates, and where nobody known vouches for them, look for who signs."""
+        target = self._walk.target
+        endpoint = f"{target.host}:{target.port}"
+        asked = read_chain(route, self._trace, ca_file=target.ca_file)
+        chain = await self._kept("tls_chain", endpoint, asked)
+        await self._ended.wait()
+        if any(seen.failure in _WRONG_DATE for seen in self._trace.observations):
+            await read_clock_unverified(target, route, self._trace)
+        if chain is not None and chain.foreign and not self._walk.one_of_many:
+            await ask_controls(self._walk, route, self._trace)
+
+    async def _look_for_portal(self) -> None:
+        """Look where the way to the WebSocket is not open in time, or failed before HTTP."""
+        ended = await happens_within(STUCK_S, self._ended.wait())
+        spoke = any("status" in seen.notes for seen in self._trace.observations)
+        if not ended or not (self._opened or spoke):
+            await look_for_portal(self._walk.target, self._trace)

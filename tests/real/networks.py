@@ -1,0 +1,105 @@
+"""A network of the test's own: a client, a router with its nftables rules, and coturn behind it."""
+
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from polyai_diag import Report
+from tests.real.coturn import INSTALL
+from tests.real.elsewhere import diagnosed
+from tests.real.namespaces import ip, join, namespace, run
+from tests.real.needs import need
+from tests.real.programs import end
+
+SERVERS = ("203.0.113.1", "203.0.113.2")
+PORT = 3478
+READY_S = 5
+MASQUERADE = """
+table ip nat {{
+  chain out {{ type nat hook postrouting priority 100; oifname "public" masquerade {how}; }}
+}}
+"""
+UDP_BLOCKED = """
+table ip filter {{
+  chain forward {{ type filter hook forward priority 0; udp dport 3478-3479 {how}; }}
+}}
+"""
+
+
+@dataclass(frozen=True)
+class Network:
+    """Where the client stands, and how TURN is asked."""
+
+    client: str
+    username: str = "alice"
+    password: str = "s3cret"
+
+    async def diagnose(self, *steps: str, urls: list[str]) -> Report:
+        """Run the steps from the client's network, in a process of their own."""
+        server = {"urls": urls, "username": self.username, "credential": self.password}
+        target = {"url": "ws://127.0.0.1:1/", "ice_servers": [server]}
+        return await diagnosed(target, steps, namespace=self.client)
+
+
+@contextmanager
+def network(folder: Path, rules: str) -> Iterator[Network]:
+    """Make the three namespaces, start coturn in the last, and take it all down again."""
+    need("nft", install="apt-get install nftables")
+    with ExitStack() as stack:
+        client, router, server = (stack.enter_context(namespace(name)) for name in "crs")
+        join(client, "uplink", "10.77.0.2/24", router, "private", "10.77.0.1/24")
+        join(server, "uplink", f"{SERVERS[0]}/24", router, "public", "203.0.113.254/24")
+        ip("-n", server, "address", "add", f"{SERVERS[1]}/24", "dev", "uplink")
+        ip("-n", client, "route", "add", "default", "via", "10.77.0.1")
+        run("ip", "netns", "exec", router, "sysctl", "-qw", "net.ipv4.ip_forward=1")
+        run("ip", "netns", "exec", router, "nft", "-f", "-", text=rules)
+        stack.enter_context(_coturn(server, folder))
+        yield Network(client)
+
+
+@contextmanager
+def _coturn(inside: str, folder: Path) -> Iterator[None]:
+    program = need("turnserver", install=INSTALL)
+    config = folder / "turnserver.conf"
+    lines = [
+        *(f"listening-ip={address}" for address in SERVERS),
+        f"relay-ip={SERVERS[0]}",
+        f"listening-port={PORT}",
+        f"alt-listening-port={PORT + 1}",
+        "realm=coturn.test",
+        "user=alice:s3cret",
+        "lt-cred-mech",
+        "no-tls",
+        "no-dtls",
+        "no-cli",
+        "log-file=stdout",
+        f"userdb={folder / 'turndb'}",
+        f"pidfile={folder / 'turnserver.pid'}",
+    ]
+    config.write_text("\n".join([*lines, ""]))
+    with (folder / "turnserver.log").open("wb") as log:
+        process = subprocess.Popen(
+            ["ip", "netns", "exec", inside, program, "-c", config],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        _await_listening(process)
+        yield
+    finally:
+        end(process)
+
+
+def _await_listening(process: subprocess.Popen[bytes]) -> None:
+    """Wait until TCP and UDP are open in the process's own network."""
+    deadline = time.monotonic() + READY_S
+    wanted = f":{PORT:04X} "
+    while time.monotonic() < deadline and process.poll() is None:
+        tables = [Path(f"/proc/{process.pid}/net/{name}").read_text() for name in ("udp", "tcp")]
+        if all(table.count(wanted) >= len(SERVERS) for table in tables):
+            return
+        time.sleep(0.02)
+    raise RuntimeError("coturn does not listen")
