@@ -290,7 +290,7 @@ def _searched_for(story: Story) -> str:
     call = story.record.call
     return (
         f"callSid {plain(call.call_sid, 80)}, sessionId {plain(call.session_id or 'none', 60)}, "
-        f"region {plain(story.region, 40)}, {plain(story.started, 40)}"
+        f"region {plain(story.region or 'none', 40)}, {plain(story.started, 40)}"
     )
 
 
