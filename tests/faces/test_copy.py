@@ -32,7 +32,7 @@ def test_each_button_gives_its_own_text(tmp_path: Path, granted: bool) -> None:
             page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         page.goto(path.as_uri())
         if not granted:
-            page.evaluate("navigator.clipboard.writeText = () => Promise.reject()")
+            page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(); }")
         page.evaluate("document.querySelectorAll('.pd-letter').forEach(d => { d.open = true; })")
         for label, text in wanted.items():
             page.get_by_role("button", name=label, exact=True).click()

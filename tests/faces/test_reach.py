@@ -124,9 +124,15 @@ def test_the_clock_in_words(clock: dict[str, Any], said: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "short"),
-    [("O=Acme, CN=Acme Root", "Acme Root"), ("commonName=a.b", "a.b"), ("Acme", "Acme"), ("", "")],
+    [
+        ("O=Acme, CN=Acme Root", "Acme Root"),
+        ("commonName=a.b", "a.b"),
+        ("OU=Testing CA,O=Acme", "Acme"),
+        ("Acme", "Acme"),
+        ("", ""),
+    ],
 )
-def test_the_common_name_of_a_certificate(name: str, short: str) -> None:
+def test_the_short_name_of_a_certificate(name: str, short: str) -> None:
     assert short_name(name) == short
 
 
