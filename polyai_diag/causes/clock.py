@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from polyai_diag.analysis.token import date_fault
+from polyai_diag.analysis.token_dates import date_fault
 from polyai_diag.causes.engine import Facts, Layer, Seen, cause
 from polyai_diag.failures import Failure
 from polyai_diag.model import Actor, Evidence, Guide
