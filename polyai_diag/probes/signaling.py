@@ -108,7 +108,7 @@ class Signaling:
         if self.session_id is not None:
             await self._connection.close()
         else:
-            self._connection.transport.close()
+            self._connection.transport.abort()  # a TLS goodbye would cost a round trip
         await self._reader
 
     async def _read(self) -> None:

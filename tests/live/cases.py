@@ -32,7 +32,7 @@ class Case:
     beneath: frozenset[str] = frozenset()  # found as well, and explained by what is named
     sandbox: dict[str, Any] = field(default_factory=dict)
     target: Callable[[Sandbox], dict[str, Any]] = lambda _: {}
-    verdict: Verdict | None = None  # where it matters besides what is named
+    verdict: Verdict | None = None  # where what is named does not tell it
 
     async def aimed(self, sandbox: Sandbox) -> Target:
         """Return the target that this case is run against."""
@@ -300,7 +300,11 @@ REACHING_THE_GATEWAY = [
         frozenset({"proxy-blocks-websocket"}),
     ),
     Case(
+<<<<<<< HEAD
         "a proxy that wants a Windows login: not measured",
+=======
+        "a proxy that wants a Windows login: not measured, and nobody blamed",
+>>>>>>> sandbox
         (proxy(ProxyMode.ASK_WINDOWS_LOGIN),),
         verdict=Verdict.INCOMPLETE,
     ),
