@@ -300,11 +300,7 @@ REACHING_THE_GATEWAY = [
         frozenset({"proxy-blocks-websocket"}),
     ),
     Case(
-<<<<<<< HEAD
         "a proxy that wants a Windows login: not measured",
-=======
-        "a proxy that wants a Windows login: not measured, and nobody blamed",
->>>>>>> sandbox
         (proxy(ProxyMode.ASK_WINDOWS_LOGIN),),
         verdict=Verdict.INCOMPLETE,
     ),

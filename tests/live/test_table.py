@@ -59,15 +59,9 @@ def test_the_faults_are_named(case: Case, capsys: pytest.CaptureFixture[str]) ->
         assert [step.name for step in report.steps] == list(STEP_NAMES)
         assert Status.ERROR not in {step.status for step in report.steps}, _told(report)
         if not case.named:
-<<<<<<< HEAD
             assert report.findings == ()
         expected = case.verdict or (None if case.named else Verdict.HEALTHY)
         assert expected in (None, report.verdict), _told(report)
-=======
-            assert report.verdict is (case.verdict or Verdict.HEALTHY), _told(report)
-            assert report.findings == ()
-        assert case.verdict in (None, report.verdict), _told(report)
->>>>>>> sandbox
         again = Report.from_json(report.to_json())
         assert (again.verdict, again.findings) == (report.verdict, report.findings)
         _no_finding_without_proof(report)
