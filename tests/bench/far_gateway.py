@@ -43,7 +43,7 @@ async def main() -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.load_cert_chain(files["certificate"], files["key"])
-    async with serve(refuse, "0.0.0.0", PORT, ssl=context, process_request=respond) as server:  # noqa: S104
+    async with serve(refuse, None, PORT, ssl=context, process_request=respond) as server:
         print("ready", flush=True)
         await server.serve_forever()
 
