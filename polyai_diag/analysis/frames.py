@@ -15,7 +15,7 @@ import msgspec
 
 from polyai_diag.analysis.candidates import candidate_faults
 from polyai_diag.analysis.issues import bare, critical, info, named, near, shown, warning
-from polyai_diag.analysis.messages import CAUSE_OF_CODE, TOKEN_REQUIRED, code_of_message
+from polyai_diag.analysis.messages import CAUSE_OF_CODE, TOKEN_REQUIRED, known_message
 from polyai_diag.analysis.sdp import lint_sdp
 from polyai_diag.analysis.token import read_token
 from polyai_diag.analysis.token_form import is_masked
@@ -339,8 +339,8 @@ def _lint_error(body: Body) -> Iterator[Issue]:
     if isinstance(code, str):
         yield info(f"{at}.code", f"the gateway says {shown(code)}", refusal_cause(code, told))
         return
-    known = code_of_message(told)
-    meant = f"; by its message it is {known}" if known else ""
+    known = known_message(told)
+    meant = f"; by its message it is {known[0]}" if known else ""
     said = "missing" if code is None else f"not text but {kind_of(code)}"
     yield critical("$.data.code", f"{said}{meant}", _VIOLATION)
 

@@ -38,10 +38,13 @@ def code_in(text: str) -> str | None:
     return found[0] if found else None
 
 
-def code_of_message(message: str) -> str | None:
-    """Return the code that goes with a known message; None for a message that nobody knows."""
-    start = message[:_MOST_CHARACTERS]
-    return next((code for shape, code in _MESSAGES if shape.search(start)), None)
+def known_message(text: str) -> tuple[str, str] | None:
+    """Return the code that goes with a known message in a text, and the message's own words."""
+    start = text[:_MOST_CHARACTERS]
+    for shape, code in _MESSAGES:
+        if found := shape.search(start):
+            return code, found[0]
+    return None
 
 
 _CODE = re.compile(rf"\b(?:{'|'.join(CAUSE_OF_CODE)})\b")

@@ -110,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
 
     add("lab", "open JupyterLab on the notebooks", "other options are passed on to JupyterLab")
 
-    analyze = add("analyze", "judge a pasted frame, SDP, saved report or recording")
+    analyze = add("analyze", "judge a pasted frame, log, error message, SDP, report or recording")
     analyze.add_argument("files", metavar="FILE|-", nargs="+", help="- reads standard input")
     analyze.add_argument("--json", action="store_true", help="as JSON")
     return parser

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from polyai_diag.cli.exits import CRITICAL, HEALTHY, WARNINGS, exit_code
 from polyai_diag.cli.options import UsageError
-from polyai_diag.model import Issue, Severity
-from polyai_diag.report.text import plain
+from polyai_diag.model import Severity
+from polyai_diag.report.text import plain, visible
+
+if TYPE_CHECKING:
+    from polyai_diag.analysis.paste import Pasted
 
 MAX_BYTES = 50 * 1024 * 1024
 _SOUNDS = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".webm")
@@ -25,18 +30,57 @@ def analyze_one(name: str, *, as_json: bool) -> int:
     body = _json(text)
     if isinstance(body, dict) and "schema_version" in body and "steps" in body:
         return _report(name, text, as_json=as_json)
-    if body is not None or text.lstrip().startswith(("{", "[")):
-        from polyai_diag.analysis.frames import lint_frame  # noqa: PLC0415
+    return _paste(name, text, as_json=as_json)
 
-        return _issues(name, "a frame", lint_frame(text), as_json=as_json)
-    if text.lstrip().startswith("v=0"):
-        from polyai_diag.analysis.sdp import lint_sdp  # noqa: PLC0415
 
-        return _issues(name, "a session description", lint_sdp(text), as_json=as_json)
-    raise UsageError(
-        f"{name}: neither a frame (JSON), a session description (v=0 …), a report of ours, "
-        f"nor a recording ({', '.join(_SOUNDS)})"
-    )
+def _paste(name: str, text: str, *, as_json: bool) -> int:
+    from polyai_diag.analysis.paste import read_paste  # noqa: PLC0415
+
+    pasted = read_paste(text, datetime.now(UTC))
+    if pasted is None:
+        raise UsageError(
+            f"{name}: neither a frame (JSON) nor a log of frames, an error message known here, a "
+            f"session description (v=0 …), a report of ours, a recording ({', '.join(_SOUNDS)})"
+        )
+    if as_json:
+        print(_as_json(name, pasted))
+    else:
+        _show(name, pasted)
+    return _exit_code(pasted)
+
+
+def _as_json(name: str, pasted: Pasted) -> str:
+    document = {
+        "source": name,
+        "kind": pasted.kind,
+        "judged_at": pasted.judged_at.isoformat(timespec="milliseconds"),
+        "issues": pasted.issues,
+        "root_causes": pasted.root_causes,
+        "findings": pasted.findings,
+    }
+    return visible(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+
+
+def _show(name: str, pasted: Pasted) -> None:
+    from polyai_diag.cli.console import new_console, print_findings  # noqa: PLC0415
+
+    count = len(pasted.issues)
+    print(f"{name}: {pasted.kind}, {count or 'no'} fault{'s' * (count != 1)} in its form")
+    if pasted.record is not None:
+        clock = "the log's own time" if pasted.own_time else "now; the paste tells no date"
+        print(f"  judged as of {pasted.judged_at:%Y-%m-%d %H:%M:%S} UTC ({clock})")
+    for issue in pasted.issues:
+        cause = f" [{issue.cause}]" if issue.cause else ""
+        print(f"  {issue.severity.value:<8} {plain(issue.path)}: {plain(issue.message)}{cause}")
+    print_findings(new_console(), pasted.findings)
+
+
+def _exit_code(pasted: Pasted) -> int:
+    severities = {issue.severity for issue in pasted.issues}
+    severities |= {finding.severity for finding in pasted.findings}
+    if Severity.CRITICAL in severities:
+        return CRITICAL
+    return WARNINGS if Severity.WARNING in severities else HEALTHY
 
 
 def _read(name: str) -> str:
@@ -70,20 +114,6 @@ def _report(name: str, text: str, *, as_json: bool) -> int:
     else:
         print_report(new_console(), report)
     return exit_code(report)
-
-
-def _issues(name: str, kind: str, issues: list[Issue], *, as_json: bool) -> int:
-    if as_json:
-        print(msgspec.json.format(msgspec.json.encode(issues), indent=2).decode())
-    else:
-        print(f"{name}: {kind}, {len(issues) or 'no'} fault{'s' * (len(issues) != 1)}")
-        for issue in issues:
-            cause = f" [{issue.cause}]" if issue.cause else ""
-            print(f"  {issue.severity.value:<8} {issue.path}: {plain(issue.message)}{cause}")
-    severities = {issue.severity for issue in issues}
-    if Severity.CRITICAL in severities:
-        return CRITICAL
-    return WARNINGS if Severity.WARNING in severities else HEALTHY
 
 
 def _recording(name: str) -> int:

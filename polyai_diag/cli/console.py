@@ -125,12 +125,17 @@ def print_report(console: Console, report: Report, *, steps: bool = True) -> Non
     if steps:
         console.print(Group(*(_line(step) for step in report.steps)))
     _print_reach(console, story.reach)
-    for finding in report.findings:
-        if not finding.explained_by:
-            _print_finding(console, finding, report.findings)
+    print_findings(console, report.findings)
     for letter in story.letters:
         if letter.acts:
             _print_letter(console, letter)
+
+
+def print_findings(console: Console, findings: tuple[Finding, ...]) -> None:
+    """Print each root with its proof, its remedy and what it explains."""
+    for finding in findings:
+        if not finding.explained_by:
+            _print_finding(console, finding, findings)
 
 
 def print_catalogue(console: Console) -> None:
