@@ -22,6 +22,7 @@ HOST = "127.0.0.1"
 ICE_SERVERS_PATH = "/api/v1/ice-servers"
 TOKEN = "0123456789abcdef-connector"
 HEAD_LIMIT_S = 5
+CLOSING_S = 0.01
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 Respond = Callable[[ServerConnection, Request], Response]
@@ -88,6 +89,8 @@ async def websocket_server(
         handle, HOST, 0, close_timeout=0.2, process_request=process, **options
     ) as server:
         yield next(iter(server.sockets)).getsockname()[1]
+        # What the kernel has taken is taken up first: a closing server loses what it accepts.
+        await asyncio.sleep(CLOSING_S)
 
 
 def answering(*bodies: bytes | str) -> Handler:
