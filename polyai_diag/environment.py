@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import ifaddr
 
+from polyai_diag.probes.pac import proxy_script
 from polyai_diag.probes.proxy import proxy_name
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ NOT_MEASURED = ("the customer's browser", "the customer's microphone", "the cust
 
 def describe_environment(target: Target) -> dict[str, Json]:
     """Return machine, addresses, versions and proxies; logins of proxies are left out."""
+    script = proxy_script()
     return {
         "hostname": socket.gethostname(),
         "addresses": _addresses(),
@@ -36,6 +38,7 @@ def describe_environment(target: Target) -> dict[str, Json]:
             for kind, proxy in urllib.request.getproxies().items()
             if kind in ("http", "https", "all")
         },
+        "proxy_script": f"present, not evaluated: {script}" if script else None,
         "ca_file": target.ca_file,
         "ssl_cert_file": os.environ.get("SSL_CERT_FILE"),
         "not_measured": list(NOT_MEASURED),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import math
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import jwt
 
+from polyai_diag.analysis.token_dates import DATE_CLAIMS, date_fault, seconds_of
 from polyai_diag.analysis.token_form import is_blank, read_form
 from polyai_diag.failures import Failure
 from polyai_diag.secret import Secret
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from polyai_diag.model import Json
-
-CLOCK_LEEWAY_S = 30
-DATE_CLAIMS = ("exp", "nbf", "iat")
 
 _MAX_NAME_CHARACTERS = 200
 _MAX_NAMES = 5
@@ -92,20 +89,6 @@ def read_token(token: str | None, now: datetime) -> TokenFacts:
         mended=Secret(form.core) if safe else None,
         mended_by=form.around if safe else (),
     )
-
-
-def date_fault(dates: Mapping[str, float | None], now: datetime) -> Failure | None:
-    """Judge `exp`, `nbf` and `iat` (unix seconds) by a clock; 30 s of difference are forgiven.
-
-    What is missing, or no number, says nothing (RFC 7519 §4.1.4 to §4.1.6).
-    """
-    exp, nbf, iat = (_number(dates.get(name)) for name in DATE_CLAIMS)
-    now_s = now.timestamp()
-    if exp is not None and now_s - exp > CLOCK_LEEWAY_S:
-        return Failure.TOKEN_EXPIRED
-    if any(begin is not None and begin - now_s > CLOCK_LEEWAY_S for begin in (nbf, iat)):
-        return Failure.TOKEN_NOT_YET_VALID
-    return None
 
 
 def _read_core(core: str, faults: tuple[str, ...], now: datetime) -> TokenFacts:
@@ -181,7 +164,7 @@ def _read_jwt(core: str, now: datetime) -> TokenFacts:
     except (jwt.InvalidTokenError, ValueError, RecursionError):
         detail = "its header breaks the rules of a JWT (RFC 7515 §4)"
         return TokenFacts("Studio JWT", len(core), Failure.TOKEN_MALFORMED, detail)
-    dates = {name: _number(claims.get(name)) for name in DATE_CLAIMS}
+    dates = {name: seconds_of(claims.get(name)) for name in DATE_CLAIMS}
     failure = date_fault(dates, now)
     return TokenFacts(
         "Studio JWT",
@@ -196,17 +179,6 @@ def _read_jwt(core: str, now: datetime) -> TokenFacts:
         iat=dates["iat"],
         dates=tuple(_date_sentences(claims, now.timestamp())),
     )
-
-
-def _number(value: Any) -> float | None:
-    """Return a finite number; None for all else, a claim may hold anything."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None
 
 
 def _names(value: Any) -> str:
@@ -232,14 +204,14 @@ def _date_detail(failure: Failure | None, dates: Mapping[str, float | None], now
 def _date_sentences(claims: Mapping[str, Any], now_s: float) -> Iterator[str]:
     words = {"exp": _expiry, "nbf": _begin, "iat": _issue}
     for name, say in words.items():
-        number = _number(claims.get(name))
+        number = seconds_of(claims.get(name))
         if number is not None:
             yield _in_milliseconds(name, number) or say(number, now_s)
         elif name in claims:
             yield f"{name} is not a number, so no date (RFC 7519 §2)"
         elif name == "exp":
             yield "no expiry in it"
-    exp, nbf, iat = (_number(claims.get(name)) for name in DATE_CLAIMS)
+    exp, nbf, iat = (seconds_of(claims.get(name)) for name in DATE_CLAIMS)
     if exp is not None and any(begin is not None and exp < begin for begin in (nbf, iat)):
         yield "it ends before it begins: exp is earlier than iat or nbf"
 

@@ -3,18 +3,21 @@
 Importing this package enters every cause in the catalogue.
 """
 
-from polyai_diag.causes import audio, gateway, ice, unauthorized
+from polyai_diag.causes import audio, clock, gateway, ice, network, signaling, unauthorized
 from polyai_diag.causes.engine import CAUSES, Cause, describe, judge, root_causes, verdict
 
 __all__ = [
     "CAUSES",
     "Cause",
     "audio",
+    "clock",
     "describe",
     "gateway",
     "ice",
     "judge",
+    "network",
     "root_causes",
+    "signaling",
     "unauthorized",
     "verdict",
 ]

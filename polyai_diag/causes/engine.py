@@ -16,6 +16,7 @@ import msgspec
 
 from polyai_diag.failures import Failure
 from polyai_diag.model import (
+    NOT_ASKED,
     Actor,
     Evidence,
     Finding,
@@ -86,9 +87,17 @@ class Facts:
         """Return one step."""
         return self.record.step(name)
 
-    def seen(self, *operations: str, step: str | None = None, **notes: Any) -> Iterator[Seen]:
+    def seen(
+        self,
+        *operations: str,
+        step: str | None = None,
+        endpoint: str | None = None,
+        **notes: Any,
+    ) -> Iterator[Seen]:
         """Observations of these operations whose notes hold what is given."""
         for seen in self._seen:
+            if endpoint not in (None, seen.observation.endpoint):
+                continue
             if seen.observation.operation not in operations or step not in (None, seen.step):
                 continue
             if all(seen.observation.notes.get(key) == value for key, value in notes.items()):
@@ -119,6 +128,7 @@ class Facts:
 
 
 Rule = Callable[[Facts], Iterator[Evidence | Seen]]
+Effect = Callable[[Facts], Severity]
 
 
 @dataclass(frozen=True)
@@ -135,6 +145,7 @@ class Cause:
     explains: tuple[str, ...]
     per_host: bool  # it explains only what happened with the same host
     acts: Actor
+    effect: Effect | None  # what it does to the call, where `breaks` alone does not tell
     rule: Rule
 
 
@@ -154,6 +165,7 @@ def cause(  # noqa: PLR0913 - one row of the catalogue, each field named where i
     guide: Guide | None = None,
     explains: tuple[str, ...] = (),
     per_host: bool = False,
+    effect: Effect | None = None,
 ) -> Callable[[Rule], Rule]:
     """Enter a rule in the catalogue. Raises ValueError for an id that is taken."""
 
@@ -161,7 +173,18 @@ def cause(  # noqa: PLR0913 - one row of the catalogue, each field named where i
         if cause_id in CAUSES:
             raise ValueError(f"cause {cause_id!r} is entered twice")
         CAUSES[cause_id] = Cause(
-            cause_id, layer, title, remedy, reference, guide, breaks, explains, per_host, acts, rule
+            cause_id,
+            layer,
+            title,
+            remedy,
+            reference,
+            guide,
+            breaks,
+            explains,
+            per_host,
+            acts,
+            effect,
+            rule,
         )
         return rule
 
@@ -185,6 +208,9 @@ def verdict(record: Record, findings: Iterable[Finding]) -> Verdict:
         return Verdict.FAILED
     if any(step.status in (Status.ERROR, Status.CANCELLED) for step in record.steps):
         return Verdict.INCOMPLETE
+    gateway = record.step("gateway")
+    if gateway.status is Status.SKIPPED and gateway.reason != NOT_ASKED:
+        return Verdict.INCOMPLETE  # nothing beyond it could be measured either
     return Verdict.DEGRADED if Severity.WARNING in severities else Verdict.HEALTHY
 
 
@@ -224,9 +250,10 @@ def _evidence(row: Cause, facts: Facts) -> Iterator[Evidence]:
 
 
 def _finding(row: Cause, facts: Facts, present: dict[str, list[Evidence]]) -> Finding:
+    broken = Severity.CRITICAL if facts.broken(*row.breaks) else Severity.WARNING
     return Finding(
         id=row.id,
-        severity=Severity.CRITICAL if facts.broken(*row.breaks) else Severity.WARNING,
+        severity=row.effect(facts) if row.effect else broken,
         title=row.title,
         summary=present[row.id][0].text,
         evidence=tuple(present[row.id]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from polyai_diag.causes.clock import token_failure
 from polyai_diag.causes.engine import Facts, Layer, Seen, cause
 from polyai_diag.failures import Failure
 from polyai_diag.model import Actor, Evidence, Guide
@@ -15,15 +16,26 @@ _HIDES = ("token-rejected", "ice-servers-unavailable")
 
 
 def _unauthorized(facts: Facts) -> Iterator[Seen]:
-    """The gateway's two ways to say that it does not take the token."""
+    """The gateway's two ways to say that it does not take the token.
+
+    A region that refuses it proves nothing where another takes it: a token belongs to one.
+    """
     yield from facts.failed("offer_answer", code="UNAUTHORIZED")
-    yield from facts.failed("ice_servers_fetch", status=401)
+    if not any(_taken(facts)):
+        yield from facts.failed("ice_servers_fetch", status=401)
+
+
+def _taken(facts: Facts) -> Iterator[Seen]:
+    """Where the token, as it was given, brought ICE servers."""
+    return (s for s in facts.succeeded("ice_servers_fetch") if not s.note("mended"))
 
 
 def _token_fault(facts: Facts, failure: Failure) -> Iterator[Evidence | Seen]:
-    found = list(facts.failed("token_read", failures=[failure]))
+    found = [seen for seen in facts.seen("token_read") if token_failure(facts, seen) is failure]
     for seen in found:
-        yield seen.says(f"The token: {seen.note('detail')}")
+        by_gateway = seen.observation.failure is not failure
+        said = "by the gateway's clock it is out of date" if by_gateway else seen.note("detail")
+        yield seen.says(f"The token: {said}")
     if found:
         yield from _said(_unauthorized(facts))
 
@@ -33,7 +45,8 @@ def _said(refusals: Iterator[Seen]) -> Iterator[Evidence]:
         if seen.observation.operation == "offer_answer":
             yield seen.says(f"Offer answered {seen.note('code')}: {seen.note('message')}")
         else:
-            yield seen.says(f"{seen.observation.endpoint} answered {seen.note('status')}")
+            said = f"{seen.observation.endpoint} answered {seen.note('status')}"
+            yield seen.says(f"{said}: the token is not good in this region")
 
 
 @cause(
@@ -57,7 +70,10 @@ def token_missing(facts: Facts) -> Iterator[Evidence | Seen]:
     layer=Layer.TOKEN,
     guide=Guide.UNAUTHORIZED,
     title="The token is damaged",
-    remedy="Copy the token again, alone: no blanks, quotes, line ends, nor the word Bearer.",
+    remedy=(
+        "Copy the token again, alone: no blanks, quotes, line ends, nor the word Bearer; "
+        "--mend-token sends it without them where that is safe."
+    ),
     reference="RFC 7519 §3",
     breaks=("signaling",),
     explains=_HIDES,
@@ -65,6 +81,8 @@ def token_missing(facts: Facts) -> Iterator[Evidence | Seen]:
 def token_malformed(facts: Facts) -> Iterator[Evidence | Seen]:
     """Its form is wrong, whatever the gateway says."""
     yield from _token_fault(facts, Failure.TOKEN_MALFORMED)
+    for seen in facts.succeeded("ice_servers_fetch", mended=True):
+        yield seen.says("The same token without what clings to it is taken by the gateway")
 
 
 @cause(
@@ -114,16 +132,16 @@ def token_not_yet_valid(facts: Facts) -> Iterator[Evidence | Seen]:
 )
 def token_rejected(facts: Facts) -> Iterator[Evidence | Seen]:
     """Well-formed, in date, sent, and refused."""
-    if any(facts.failed("token_read")):
+    if any(token_failure(facts, seen) for seen in facts.seen("token_read")):
         return
     refusals = list(_unauthorized(facts))
     yield from _said(iter(refusals))
-    if refusals and any(facts.succeeded("ice_servers_fetch")):
-        fetched = next(facts.succeeded("ice_servers_fetch"))
-        yield fetched.says(
-            "The same token is taken for ICE servers: it is genuine, and refused by the agent "
-            "or its deployment"
-        )
+    for fetched in _taken(facts):
+        if refusals:
+            yield fetched.says(
+                "The same token is taken for ICE servers: it is genuine, and refused by the "
+                "agent, its deployment or the offer"
+            )
 
 
 @cause(

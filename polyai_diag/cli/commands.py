@@ -148,7 +148,9 @@ async def _diagnose(
         audio_folder=Path(args.save_audio) if args.save_audio else None,
     )
     started(runner)
-    if not args.no_call:
+    if target.all_regions:
+        screen.console.print("Every region is asked at once; no call is placed.", markup=False)
+    elif not args.no_call:
         screen.console.print(f"At most one call is placed: callSid {target.call_sid}", markup=False)
     report = Report(await runner.run())
     return report.anonymized() if args.anonymize else report

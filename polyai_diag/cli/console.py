@@ -28,7 +28,7 @@ from polyai_diag.model import (
 from polyai_diag.plan import PLAN
 from polyai_diag.report.story import Story
 from polyai_diag.report.text import plain
-from polyai_diag.report.way import FAILS
+from polyai_diag.report.way import FAILS, OK
 
 if TYPE_CHECKING:
     from polyai_diag.report import Report
@@ -151,7 +151,8 @@ def print_catalogue(console: Console) -> None:
 def _print_finding(console: Console, finding: Finding, others: tuple[Finding, ...]) -> None:
     heading = _shown(finding.title, f"bold {_SEVERITIES[finding.severity]}")
     console.print()
-    console.print(heading.append(f"  [{finding.id}, {finding.severity.value}]", "bright_black"))
+    named = f"  [{plain(finding.id)}, {finding.severity.value}]"
+    console.print(heading.append(named, "bright_black"))
     for evidence in finding.evidence:
         console.print(_indented(2, f"· {evidence.text}"))
     console.print(_indented(2, f"→ {finding.remedy}", "bold"))
@@ -185,8 +186,9 @@ def _print_reach(console: Console, reach: Reach) -> None:
 
 
 def _region_line(region: Region) -> str:
-    said = f"{region.mark.glyph} {region.mark.word}, {region.took}; token {region.token.word}"
-    return f"{said} ({region.detail})" if region.detail else said
+    took = f" in {region.took}" if region.mark.tone == OK.tone else ""
+    detail = f" ({region.detail})" if region.detail else ""
+    return f"{region.mark.glyph} {region.mark.word}{took}; token {region.token.word}{detail}"
 
 
 def _fact_line(fact: Fact) -> str:

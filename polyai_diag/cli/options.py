@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from polyai_diag.model import InputError
 from polyai_diag.secret import Secret
-from polyai_diag.target import MODES, REGIONS, IceServer, Target
+from polyai_diag.target import ALL_REGIONS, MODES, REGIONS, IceServer, Target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,7 +50,11 @@ def add_target_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("where to call, and as whom")
     where = group.add_mutually_exclusive_group()
     where.add_argument("--url", help="signaling URL, wss://HOST/PATH")
-    where.add_argument("--region", metavar="NAME", help=f"PolyAI's region: {', '.join(REGIONS)}")
+    where.add_argument(
+        "--region",
+        metavar="NAME",
+        help=f"PolyAI's region: {', '.join(REGIONS)}; all: which answers, which takes the token",
+    )
     token = group.add_mutually_exclusive_group()
     token.add_argument("--token-file", metavar="FILE", help="file that holds the token")
     token.add_argument("--token-env", metavar="NAME", help="environment variable that holds it")
@@ -128,10 +132,9 @@ def merge_config(args: argparse.Namespace, accepted: set[str]) -> None:
 
 def target_from(args: argparse.Namespace) -> Target:
     """Make the target. Raises InputError."""
-    if args.region == "all":
-        raise UsageError(f"--region all is not here yet; give one of {', '.join(REGIONS)}")
-    if args.region is not None and args.region not in REGIONS:
-        raise UsageError(f"no region is called {args.region!r}; accepted: {', '.join(REGIONS)}")
+    regions = (*REGIONS, ALL_REGIONS)
+    if args.region is not None and args.region not in regions:
+        raise UsageError(f"no region is called {args.region!r}; accepted: {', '.join(regions)}")
     url = args.url or args.region
     if url is None:
         raise UsageError("where to? give --url wss://… or --region NAME")

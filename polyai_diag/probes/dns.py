@@ -8,6 +8,7 @@ import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
+from polyai_diag.analysis.addresses import is_public_name, kind_of
 from polyai_diag.failures import Failure
 from polyai_diag.probes.net import Address, literal
 
@@ -38,6 +39,8 @@ async def resolve(host: str, port: int, trace: Trace, **notes: Any) -> list[Addr
             addresses=[address.host for address in addresses],
             a=[a.host for a in addresses if a.family == socket.AF_INET],
             aaaa=[a.host for a in addresses if a.family == socket.AF_INET6],
+            kinds=[kind_of(address.host) for address in addresses],
+            public_name=is_public_name(host),
         )
         if not addresses:
             seen.fail(Failure.DNS_NO_ANSWER)

@@ -37,7 +37,10 @@ async def _ask(page: str, trace: Trace) -> None:
         async with asyncio.timeout(PORTAL_TIMEOUT_S):
             addresses = tuple(await look_up(host, 80))
             async with Route(host, 80, addresses).stream() as stream:
-                with trace.observe("portal_check", page, known=KNOWN) as seen:
+                known_page = page == KNOWN_PAGE
+                with trace.observe(
+                    "portal_check", page, known=KNOWN, known_page=known_page
+                ) as seen:
                     _judge(host, await get(stream, host, parts.path), seen)
     except (OSError, UnicodeError):
         return

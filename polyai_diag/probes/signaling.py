@@ -62,6 +62,7 @@ class Signaling:
         self.closed_by_gateway = False
         self.close_code: int | None = None
         self.close_reason = ""
+        self.answered_s = self.ended_s = 0.0  # time.monotonic()
         self._counted_second = self._counted = 0
         self._reader = asyncio.create_task(self._read(), name="signaling reader")
 
@@ -80,6 +81,7 @@ class Signaling:
         if isinstance(answer, Exception):
             raise answer
         self.session_id = answer.session_id
+        self.answered_s = time.monotonic()
         return answer
 
     def on_candidate(self, take: Callable[[IceCandidate], None]) -> None:
@@ -106,7 +108,7 @@ class Signaling:
         if self.session_id is not None:
             await self._connection.close()
         else:
-            self._connection.transport.close()
+            self._connection.transport.abort()  # a TLS goodbye would cost a round trip
         await self._reader
 
     async def _read(self) -> None:
@@ -136,8 +138,13 @@ class Signaling:
         code = self._connection.close_code
         self.close_code = None if code is None else int(code)
         self.close_reason = self._connection.close_reason or ""
-        self.ended.set()
+        self._note_end()
         self._answer(exc or ConnectionClosed(self._connection.protocol.close_rcvd, None))
+
+    def _note_end(self) -> None:
+        if not self.ended.is_set():
+            self.ended_s = time.monotonic()
+            self.ended.set()
 
     def _take(self, text: str | bytes) -> None:
         try:
@@ -160,7 +167,7 @@ class Signaling:
                 self._answer(Refused(frame))
             case Close():
                 self.closed_by_gateway = True
-                self.ended.set()
+                self._note_end()
                 self._answer(CallClosed("a close frame in place of the answer"))
             case Other() if len(self.others) < MAX_FRAMES_KEPT:
                 self.others.append(frame.type)

@@ -1,5 +1,5 @@
 """Report: a record with today's judgement, and its faces."""
 
-from polyai_diag.report.report import Report, ReportError, json_schema
+from polyai_diag.report.report import Report, ReportError
 
-__all__ = ["Report", "ReportError", "json_schema"]
+__all__ = ["Report", "ReportError"]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from polyai_diag.report.story import Root, Story
 
 _LINE = 300
-_WRAPPED_AT = 110  # characters, in a box as wide as a notebook's output
+_WRAPPED_AT = 90  # characters, in a box as wide as a notebook's output
 _PROOF_LINES = 4
 _ITEMS = 6  # of one kind on a line
 _MEDIA = {"stun", "turn", "nat", "call"}  # steps whose evidence speaks of UDP and relays
@@ -160,7 +160,9 @@ def _wanted(story: Story, actor: Actor) -> str:
 
 def _token_facts(story: Story) -> Iterator[str]:
     told = {fact.name: fact.value for fact in story.reach.facts}
-    about = [told[name] for name in ("token", "its dates", "mending") if name in told]
+    about = [told[name] for name in ("token", "its dates") if name in told]
+    if "mending" in told:
+        about.append(f"mending it {told['mending']}")
     if about:
         yield f"The token sent: {'; '.join(about)}"
     yield from _regions(story)
@@ -288,7 +290,7 @@ def _searched_for(story: Story) -> str:
     call = story.record.call
     return (
         f"callSid {plain(call.call_sid, 80)}, sessionId {plain(call.session_id or 'none', 60)}, "
-        f"region {plain(story.region, 40)}, {plain(story.started, 40)}"
+        f"region {plain(story.region or 'none', 40)}, {plain(story.started, 40)}"
     )
 
 

@@ -30,6 +30,7 @@ CLIENTS_THEN = (
     "no TURN, so that its calls fail wherever UDP is blocked."
 )
 
+_SHORT_NAMES = ("CN|commonName", "O|organizationName")
 _UNKNOWN = Mark("off", "–", "not told")
 _TOKEN = {"taken": Mark("ok", "✓", "taken"), "refused": Mark("bad", "✕", "refused")}
 
@@ -158,7 +159,9 @@ class Reach:
     @property
     def answers(self) -> list[Answer]:
         """What the resolvers said."""
-        found = rows(self._gateway.get("resolvers")) or [*self._looked_up()]
+        found = rows(self._gateway.get("resolvers"))
+        if not found and not self.regions:  # of several names, nobody could tell which was meant
+            found = [*self._looked_up()]
         return [
             Answer(
                 plain(row.get("server", "?"), 80),
@@ -283,9 +286,9 @@ def clock_words(clock: dict[str, Any]) -> str:
 
 
 def short_name(name: str) -> str:
-    """Return the common name of a distinguished name (RFC 4514 §2.3), else all of it."""
-    common = re.search(r"(?:CN|commonName)=([^,]+)", name)
-    return common[1].strip() if common else name
+    """Return the common name of a distinguished name (RFC 4514 §2.3), else its organization."""
+    found = (re.search(rf"\b(?:{key})=([^,]+)", name) for key in _SHORT_NAMES)
+    return next((match[1].strip() for match in found if match), name)
 
 
 def _works(ok: Any, failure: Any = None) -> Mark:
@@ -333,7 +336,7 @@ def _region(row: dict[str, Any]) -> Region:
         OK._replace(word="reached") if reached is True else broke,
         milliseconds(row.get("ms")),
         _TOKEN.get(plain(row.get("token"), 20), _UNKNOWN),
-        plain(row.get("detail") or "", 160),
+        failure_words(row.get("detail") or "", 160),
     )
 
 
@@ -350,7 +353,7 @@ def _token(data: dict[str, Any]) -> str:
 
 def _mending(mended_by: Any) -> str:
     words = [re.sub(r"^an? ", "the ", plain(word, 80)) for word in _listed(mended_by)]
-    return f"mending is safe: without {' and '.join(words)}" if words else ""
+    return f"is safe: without {' and '.join(words)}" if words else ""
 
 
 def _alpn(alpn: Any) -> str:
@@ -360,15 +363,16 @@ def _alpn(alpn: Any) -> str:
 def _fetched(seen: Observation) -> str:
     status, detail = seen.notes.get("status"), seen.notes.get("detail")
     if seen.failure is None:
-        return "given by the gateway"
+        urls = len(_listed(seen.notes.get("urls"), 99))
+        return f"the gateway gives {urls} URL{'' if urls == 1 else 's'}"
     said = (
         f"asked, answered {plain(status, 8)}" if status else f"asked: {failure_words(seen.failure)}"
     )
     return f"{said} ({plain(detail, 120)})" if detail else said
 
 
-def _listed(value: Any) -> list[Any]:
-    return list(value[:8]) if isinstance(value, list | tuple) else []
+def _listed(value: Any, most: int = 8) -> list[Any]:
+    return list(value[:most]) if isinstance(value, list | tuple) else []
 
 
 def _joined(values: Any) -> str:

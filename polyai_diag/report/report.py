@@ -20,8 +20,6 @@ from polyai_diag.model import (
     Verdict,
 )
 from polyai_diag.redact import anonymize
-from polyai_diag.report.handover import Handover, handover
-from polyai_diag.report.story import Story
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,15 +27,6 @@ if TYPE_CHECKING:
 
 class ReportError(InputError):
     """What was given is no report of ours; the text is one line and says where it breaks."""
-
-
-class Document(Record, frozen=True, kw_only=True):
-    """The JSON of a report: the record's keys, and the judgement's."""
-
-    verdict: Verdict
-    root_causes: tuple[str, ...]
-    findings: tuple[Finding, ...]
-    handover: Handover
 
 
 class Report:
@@ -80,6 +69,9 @@ class Report:
 
     def to_json(self) -> str:
         """Return the report as JSON (see `schema.json` in this package)."""
+        from polyai_diag.report.handover import handover  # noqa: PLC0415 - words load late
+        from polyai_diag.report.story import Story  # noqa: PLC0415
+
         document = {
             **msgspec.to_builtins(self.record),
             "verdict": self.verdict,
@@ -194,15 +186,3 @@ def _check(record: Record) -> None:
         raise ReportError("$.started: not a date and time as RFC 3339 has it") from None
     if started.tzinfo is None:
         raise ReportError("$.started: no time zone; UTC is written as Z")
-
-
-def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of a report (2020-12), from the types that write it.
-
-    Every key is required, since every key is written; others may be added.
-    """
-    schema = msgspec.json.schema(Document)
-    for definition in schema["$defs"].values():
-        if "properties" in definition:
-            definition["required"] = list(definition["properties"])
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

@@ -87,13 +87,12 @@ class Story:
         call = self.record.call
         session = f"session {call.session_id}" if call.session_id else "no session"
         took = milliseconds(self.record.duration_ms)
-        return [call.call_sid, session, self.region, self.started, took]
+        return [call.call_sid, session, self.region or "no region", self.started, took]
 
     @property
     def region(self) -> str:
-        """The region that was called."""
-        region = self.record.call.region or self.record.target.get("region")
-        return str(region or "no region")
+        """The region that was called, empty where it is none of PolyAI's."""
+        return str(self.record.call.region or self.record.target.get("region") or "")
 
     @property
     def started(self) -> str:

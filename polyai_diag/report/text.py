@@ -67,13 +67,22 @@ _FAILURES = {
     "network_unreachable": "no way to this network",
     "permission_denied": "forbidden by this machine",
     "address_not_available": "this machine has no such address",
+    "dns_nxdomain": "no such name",
+    "dns_no_answer": "the name has no address",
+    "dns_server_failed": "no DNS server answers",
+    "tls_untrusted": "certificate of an unknown authority",
+    "tls_expired": "certificate expired",
+    "tls_not_yet_valid": "certificate not valid yet",
+    "tls_wrong_host": "certificate of another host",
+    "http_status": "refused by HTTP",
 }
 
 
-def failure_words(value: Any) -> str:
-    """Return a failure of the closed list as people say it; others without underscores."""
-    text = plain(value, 60)
-    return _FAILURES.get(text, text.replace("_", " "))
+def failure_words(value: Any, limit: int = 60) -> str:
+    """Return a failure of the closed list as people say it; other text as it is."""
+    text = plain(value, limit)
+    one_word = re.fullmatch("[a-z_]+", text)
+    return _FAILURES.get(text, text.replace("_", " ") if one_word else text)
 
 
 def rows(value: Any, limit: int = 40) -> list[dict[str, Any]]:

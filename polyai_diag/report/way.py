@@ -110,7 +110,8 @@ def _stages(steps: Steps) -> list[Stop]:
     gateway = steps.get("gateway")
     tried = rows(gateway.data.get("stages")) if gateway else []
     # of several addresses tried, the one that worked counts
-    seen = {s.get("name"): s for s in sorted(tried, key=lambda s: s.get("ok") is True)}
+    by_end = sorted(tried, key=lambda stage: stage.get("ok") is True)
+    seen = {plain(stage.get("name"), 20): stage for stage in by_end}
     otherwise = mark_of(gateway)
     broken = any(stage.get("ok") is False for stage in seen.values())
     if otherwise is OK and seen:

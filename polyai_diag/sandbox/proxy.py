@@ -142,14 +142,13 @@ class Proxy:
             return
         writer.write(_ESTABLISHED)
         await writer.start_tls(context, ssl_handshake_timeout=_HANDSHAKE_S)
+        head = await _head(reader)  # who only looks at the certificate goes before it
         try:
             server = await self._open(host, port)
         except OSError:
-            await _head(reader)
             writer.write(_page("502 Bad Gateway", "No connection to that host."))
             return
-        if self._mode is ProxyMode.STRIP_UPGRADE:
-            server[1].write(_without_upgrade(await _head(reader)))
+        server[1].write(_without_upgrade(head) if self._mode is ProxyMode.STRIP_UPGRADE else head)
         await _join(client, server)
 
     async def _open(self, host: str, port: int) -> _Stream:

@@ -31,6 +31,7 @@ SILENT_DBFS = -60.0  # what comes back of a -20 dBFS tone is below this: nothing
 AGENT_PATIENCE_S = 15.0
 AGENT_LISTEN_S = 3.0
 LISTEN_STEP_S = 0.5
+OUTLIVES_S = 0.5  # after the WebSocket is gone: what was on its way has arrived by then
 
 
 async def check_audio(target: Target) -> StepResult:
@@ -50,22 +51,32 @@ async def audio(walk: Walk, trace: Trace) -> None:
     else:
         await _listen(walk, walk.call, trace)
     trace.data.update(await packet_facts(walk.call), gateway_reports=await walk.call.reported())
-    if walk.target.hold_s > 0 and walk.signaling is not None:
-        await _hold(walk.signaling, walk.target.hold_s, trace)
+    if walk.signaling is not None and (walk.target.hold_s > 0 or walk.signaling.ended.is_set()):
+        await _hold(walk.signaling, walk.call, walk.target.hold_s, trace)
 
 
-async def _hold(signaling: Signaling, seconds: float, trace: Trace) -> None:
+async def _hold(signaling: Signaling, own: Call, seconds: float, trace: Trace) -> None:
     """Keep the call up, and see whether the gateway ends it."""
     trace.progress(f"Holding the call for {seconds:.0f} s")
     with trace.observe("call_hold", "gateway", asked_s=seconds) as seen:
         if not await happens_within(seconds, signaling.ended.wait()):
             return
+        seen.note(after_answer_s=round(signaling.ended_s - signaling.answered_s, 1))
         if signaling.closed_by_gateway:
             seen.fail(Failure.CALL_ENDED, "the gateway sent close")
         else:
             said = f"the WebSocket was closed with code {signaling.close_code}"
             seen.fail(Failure.WEBSOCKET_CLOSED, said, close_code=signaling.close_code)
-    trace.fail(str(seen.notes["detail"]))
+            seen.note(media_lives_on=await _media_outlives(signaling, own))
+    if not seen.notes.get("media_lives_on"):
+        trace.fail(str(seen.notes["detail"]))
+
+
+async def _media_outlives(signaling: Signaling, own: Call) -> bool:
+    """Whether audio still arrives a while after the WebSocket is gone."""
+    due_s = signaling.ended_s + OUTLIVES_S
+    await asyncio.sleep(max(due_s + OUTLIVES_S - time.monotonic(), 0))
+    return bool(own.packets.arrivals) and own.packets.arrivals[-1].arrival_s > due_s
 
 
 async def _loop(walk: Walk, own: Call, trace: Trace) -> None:

@@ -8,7 +8,7 @@ from polyai_diag.model import Status
 from polyai_diag.probes.chain import SYSTEM
 from polyai_diag.probes.gateway_http import ICE_SERVERS_PATH
 from polyai_diag.probes.proxy import proxy_name
-from polyai_diag.steps.reach import Reach, find_route
+from polyai_diag.steps.reach import STAGES, Reach, find_route
 from polyai_diag.steps.regions import ask_regions
 from polyai_diag.steps.walk import Walk, run_check
 
@@ -18,14 +18,6 @@ if TYPE_CHECKING:
     from polyai_diag.model import Json, Observation, StepResult
     from polyai_diag.probes.trace import Trace
     from polyai_diag.target import Target
-
-STAGES = (
-    ("dns_lookup", "DNS"),
-    ("proxy_connect", "Proxy"),
-    ("tcp_connect", "TCP"),
-    ("tls_handshake", "TLS"),
-    ("websocket_upgrade", "WebSocket"),
-)
 
 
 async def check_gateway(target: Target) -> StepResult:
@@ -93,7 +85,7 @@ def _facts(walk: Walk, observations: list[Observation]) -> dict[str, Json]:
 
 def _stages(observations: list[Observation]) -> Iterator[dict[str, Json]]:
     """Say how long each stage took; of several addresses that are up, the first counts."""
-    for operation, name in STAGES:
+    for operation, name in STAGES.items():
         seen = [o for o in observations if o.operation == operation]
         well = sorted((o for o in seen if o.failure is None), key=lambda o: o.duration_ms)
         for one in well[:1] or seen[:1]:

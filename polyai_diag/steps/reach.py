@@ -32,6 +32,15 @@ if TYPE_CHECKING:
     from polyai_diag.probes.trace import Trace
     from polyai_diag.steps.walk import Walk
 
+STAGES = {
+    "dns_lookup": "DNS",
+    "proxy_connect": "Proxy",
+    "tcp_connect": "TCP",
+    "tls_handshake": "TLS",
+    "websocket_upgrade": "WebSocket",
+}
+"""The way to the WebSocket: operations, and what they are called."""
+
 STUCK_S = 2.0
 """A way that is not open by then is looked at from the side."""
 
@@ -96,6 +105,7 @@ class Reach:
     async def run(self) -> bool:
         """Return whether the WebSocket is open."""
         started_s = time.monotonic()
+        self._walk.ice_servers_asked = True  # or it cannot be asked: another step need not try
         async with asyncio.TaskGroup() as beside:
             if self._looks_names_up():
                 beside.create_task(ask_resolvers(self._walk.target.host, self._trace))
@@ -153,7 +163,6 @@ class Reach:
 
     async def _ask_ice_servers(self, route: Route) -> None:
         """Ask even where servers are given: the answer tells whether the token is good here."""
-        self._walk.ice_servers_asked = True
         url = f"{self._walk.target.http_base}{ICE_SERVERS_PATH}"
         asked = self._walk.fetch_ice_servers(route, self._trace)
         await self._kept("ice_servers_fetch", url, asked)
@@ -167,7 +176,7 @@ class Reach:
         await self._ended.wait()
         if any(seen.failure in _WRONG_DATE for seen in self._trace.observations):
             await read_clock_unverified(target, route, self._trace)
-        if chain is not None and chain.foreign:
+        if chain is not None and chain.foreign and not self._walk.one_of_many:
             await ask_controls(self._walk, route, self._trace)
 
     async def _look_for_portal(self) -> None:

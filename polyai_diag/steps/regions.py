@@ -6,7 +6,7 @@ import asyncio
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from polyai_diag.steps.reach import Reach
+from polyai_diag.steps.reach import STAGES, Reach
 from polyai_diag.target import REGIONS, Target
 
 if TYPE_CHECKING:
@@ -51,17 +51,14 @@ async def _ask(target: Target, walk: Walk, trace: Trace) -> dict[str, Json]:
         "host": target.host,
         "reached": reached,
         "ms": reach.opened_after_ms,
-        "stage": "" if reached or broken is None else broken.operation,
+        "stage": "" if reached or broken is None else STAGES[broken.operation],
         "token": _token(part.observations),
         "detail": "" if reached or broken is None else str(broken.failure),
     }
 
 
-_WAY = ("dns_lookup", "proxy_connect", "tcp_connect", "tls_handshake", "websocket_upgrade")
-
-
 def _broke(seen: Observation) -> bool:
-    return seen.operation in _WAY and seen.failure is not None
+    return seen.operation in STAGES and seen.failure is not None
 
 
 def _token(observations: list[Observation]) -> str:

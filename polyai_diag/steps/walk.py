@@ -10,14 +10,17 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from polyai_diag.analysis.token import read_token
 from polyai_diag.probes.gateway_http import fetch_ice_servers
 from polyai_diag.probes.tls import tls_context
 from polyai_diag.probes.trace import Trace
 from polyai_diag.redact import Redactor
 
 if TYPE_CHECKING:
+    import ssl
     from pathlib import Path
 
     from polyai_diag.model import Event, Json, StepResult
@@ -49,11 +52,13 @@ class Walk:
     turn_probes: tuple[TurnProbe, ...] = ()
     stun_url: str | None = None  # the first STUN server that answered
     udp_silent: bool = False
+    shared_context: ssl.SSLContext | None = None  # another walk's, of the same run
     media_wanted: bool = False  # whether the offer is to carry candidates that a call needs
+    one_of_many: bool = False  # of several gateways in one run, each is the others' control
 
     def __post_init__(self) -> None:
         """Raise TargetError for a ca_file that cannot be read, before any step has run."""
-        self.context = tls_context(self.target.ca_file)
+        self.context = self.shared_context or tls_context(self.target.ca_file)
         self.redactor = Redactor([self.target.token])
         if self.target.ice_servers is not None:
             self.learn_ice_servers(self.target.ice_servers)
@@ -80,12 +85,14 @@ class Walk:
         secret = self.target.token
         if secret is None or not secret.reveal().strip():
             return []
-        return [(secret.reveal(), {})]
+        mended = read_token(secret.reveal(), datetime.now(UTC)).mended
+        self.redactor.learn(mended)
+        return [(secret.reveal(), {}), *([(mended.reveal(), {"mended": True})] if mended else [])]
 
     def for_target(self, target: Target) -> Walk:
         """Return a walk to another gateway within the same run."""
-        walk = Walk(target, started_s=self.started_s)
-        walk.redactor = self.redactor
+        walk = Walk(target, started_s=self.started_s, shared_context=self.context)
+        walk.redactor, walk.one_of_many = self.redactor, True
         return walk
 
     def learn_ice_servers(self, servers: tuple[IceServer, ...]) -> None:

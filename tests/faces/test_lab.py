@@ -58,9 +58,16 @@ def test_panel_runs_cancels_and_saves(tmp_path: Path) -> None:
         page.locator(f"{PANEL} h1", has_text="UDP").wait_for()
         command(page, "apputils:change-theme", {"theme": "JupyterLab Dark"})
         page.locator("body[data-jp-theme-light=false]").wait_for(state="attached")
-        for title in ("Network", "Audio", "Report", "Proof"):
+        page.locator(f"{PANEL} .lm-TabBar-tab", has_text="To send").click()
+        text = page.locator(f"{PANEL} .pd-letter[open] textarea")
+        text.press("Control+a")
+        selected = "box => box.value.slice(box.selectionStart, box.selectionEnd)"
+        assert text.evaluate(selected).startswith("For the network team")
+        assert text.evaluate(f"box => ({selected})(box) === box.value")
+        assert page.locator(".jp-Cell.jp-mod-selected").count() <= 1  # no shortcut of the notebook
+        for title in ("Network", "Audio", "To send", "Report", "Proof"):
             page.locator(f"{PANEL} .lm-TabBar-tab", has_text=title).click()
-            shoot(page, f"panel-dark-{title.lower()}")
+            shoot(page, f"panel-dark-{title.lower().replace(' ', '-')}")
 
         page.locator(f"{PANEL} .lm-TabBar-tab", has_text="Report").click()
         with page.expect_download() as download:

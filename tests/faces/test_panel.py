@@ -10,7 +10,7 @@ import pytest
 from ipywidgets import Widget
 
 from polyai_diag.model import Verdict
-from polyai_diag.notebook.form import OWN_URL
+from polyai_diag.notebook.form import ALL_REGIONS, OWN_URL
 from polyai_diag.notebook.panel import Panel, PanelBusyError
 from polyai_diag.target import TargetError
 from tests.aio import in_loop, until
@@ -39,6 +39,9 @@ async def test_run_gives_the_report_and_shows_it() -> None:
     }
     assert panel._outcome.layout.display is None
     assert report.findings[0].title in panel._result.value
+    to_send = panel._tabs.children[1].value
+    assert to_send.count("<textarea") == 3
+    assert "For the customer" in to_send
     assert panel._tabs.titles == ("Proof", "To send", "Network", "Audio", "Report")
     assert "Done: failed." in panel._status.value
     assert panel._alert.value == ""
@@ -141,6 +144,17 @@ def test_fields_follow_the_place() -> None:
     form.ice.value = True
     hidden = {field.description for field in form._fields() if field.layout.display == "none"}
     assert hidden == {"Break it on purpose"}
+
+
+def test_all_regions_are_asked_without_a_call() -> None:
+    form = Panel()._form
+    form.complaint.value = "ice"
+    form.where.value = ALL_REGIONS
+    shown = {field.description for field in form._fields() if field.layout.display != "none"}
+    assert shown == {"Where to", "Connector token"}
+    assert form.steps == ("token", "gateway")
+    form.where.value = "us-1"
+    assert "Complaint" not in {f.description for f in form._fields() if f.layout.display == "none"}
 
 
 def test_text_form_is_stable() -> None:

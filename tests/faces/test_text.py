@@ -4,7 +4,18 @@ import math
 
 import pytest
 
-from polyai_diag.report.text import LIMIT, milliseconds, number, plain, quantity, rows, table
+from polyai_diag.failures import Failure
+from polyai_diag.report.text import (
+    LIMIT,
+    failure_words,
+    milliseconds,
+    number,
+    plain,
+    quantity,
+    rows,
+    table,
+    time_span,
+)
 
 
 @pytest.mark.parametrize(
@@ -39,6 +50,27 @@ def test_what_is_no_number(given: object) -> None:
 )
 def test_times_as_people_read_them(ms: float, shown: str) -> None:
     assert milliseconds(ms) == shown
+
+
+@pytest.mark.parametrize(
+    ("failure", "said"),
+    [
+        (Failure.GENERIC_TIMEOUT, "no answer"),
+        ("stun_quota_reached", "stun quota reached"),
+        ("a sentence with a snake_case word", "a sentence with a snake_case word"),
+        (None, "None"),
+    ],
+)
+def test_failures_as_people_say_them(failure: object, said: str) -> None:
+    assert failure_words(failure) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.6, "0.6 s"), (95, "95 s"), (720, "12 min"), (9000, "2 h"), (259_200, "3 days")],
+)
+def test_spans_of_time_as_people_read_them(seconds: float, said: str) -> None:
+    assert time_span(seconds) == said
 
 
 def test_quantities_have_a_minus_sign_and_no_negative_zero() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from tests.live.cases import PAIRS, SINGLES, VARIATIONS, Case
+from tests.live.cases import HEALTHY, PAIRS, SINGLES, VARIATIONS, Case
 
 if TYPE_CHECKING:
     import pytest
@@ -14,7 +14,7 @@ SAMPLED = 5
 
 
 def _drawn(config: pytest.Config) -> list[Case]:
-    others = [*PAIRS, *VARIATIONS]
+    others = [*HEALTHY, *PAIRS, *VARIATIONS]
     if config.getoption("--whole"):
         return [Case("healthy"), *SINGLES, *others]
     draw = random.Random(config.getoption("--seed"))  # noqa: S311 - a sample, not a secret

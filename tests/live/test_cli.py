@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -85,7 +86,11 @@ BAD_INPUT = {
     "no such config file": ([*HERE, "--config", "/no/such.toml"], "/no/such.toml"),
     "report into no folder": ([*HERE, "--html", "/no/such/report.html"], "/no/such"),
     "unknown fault": (["demo", "--fault", "gremlins"], "'gremlins'"),
-    "a fault of networks only": (["sandbox", "--fault", "mtu-blackhole"], "'mtu-blackhole'"),
+    "a fault of networks only": (["demo", "--fault", "captive-portal"], "only a network"),
+    "two proxies": (
+        ["sandbox", "--fault", "tls-intercepted", "--fault", "proxy-blocks-websocket"],
+        "both set proxy",
+    ),
     "unknown command": (["diagnose"], "diagnose"),
     "unknown option": (["run", "--tokn", "x"], "--tokn"),
     "nothing to analyze": (["analyze", "/no/such"], "/no/such"),
@@ -222,6 +227,37 @@ def test_the_sandbox_serves_another_process_until_it_is_ended(tmp_path: Path) ->
             assert secret not in ended.stdout + ended.stderr
         served.send_signal(signal.SIGTERM)
         assert served.wait(10) == 0
+
+
+@pytest.mark.parametrize(
+    "fault", ["token-malformed", "token-expired", "clock-skew", "dns-failure",
+              "gateway-unreachable", "tls-intercepted", "proxy-blocks-websocket"]
+)  # fmt: skip
+def test_a_broken_sandbox_shows_the_same_to_another_process(fault: str, tmp_path: Path) -> None:
+    """What it describes is what the customer has set, the proxy and a wrong URL included."""
+    with started("sandbox", "--fault", fault, "--json") as served:
+        assert served.stdout is not None
+        described = json.loads(served.stdout.readline())
+        token_file = tmp_path / "token"
+        token_file.write_text(described["token"] + "\n")
+        ended = run(
+            "run", "--url", described["signaling_url"], "--token-file", str(token_file),
+            "--ca-file", described["ca_file"], "--no-third-party", "--json", "-",
+            env={"HTTPS_PROXY": described.get("proxy", ""), "NO_PROXY": ""},
+        )  # fmt: skip
+        served.send_signal(signal.SIGTERM)
+        served.wait(10)
+    assert ended.returncode == 1, ended.stderr
+    assert json.loads(ended.stdout)["root_causes"] == [fault]
+
+
+def test_a_sandbox_tells_people_of_its_proxy() -> None:
+    with started("sandbox", "--fault", "proxy-blocks-websocket") as served:
+        assert served.stdout is not None
+        lines = [served.stdout.readline() for _ in range(6)]
+        served.send_signal(signal.SIGTERM)
+        served.wait(10)
+    assert any(re.match(r"proxy +http://127\.0\.0\.1:\d+ .*HTTPS_PROXY", line) for line in lines)
 
 
 def test_an_empty_token_is_sent_and_diagnosed(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ The table holds names and what is answered for each: addresses, `NXDOMAIN`, `SER
 """
 
 import asyncio
+import contextlib
 import json
 import struct
 import sys
@@ -20,11 +21,15 @@ Answer = Sequence[str] | str
 
 PORT = 53
 TTL_S = 30
+UDP_BYTES = 1232  # what a way takes in one piece, whatever the client would take
 SILENCE = "silence"
 
 
-def answered(table: Mapping[str, Answer], asked: bytes) -> bytes | None:
-    """Return the answer to a query (RFC 1035 §4), None where there is none."""
+def answered(table: Mapping[str, Answer], asked: bytes, most: int = 65535) -> bytes | None:
+    """Return the answer to a query (RFC 1035 §4), None where there is none.
+
+    Of what is longer than `most` bytes, nothing but the word that it is cut is answered.
+    """
     query = dns.message.from_wire(asked)
     question = query.question[0]
     name = question.name.to_text(omit_final_dot=True).lower()
@@ -40,6 +45,11 @@ def answered(table: Mapping[str, Answer], asked: bytes) -> bytes | None:
     addresses = [a for a in answer if kind == ("AAAA" if ":" in a else "A")]
     if addresses:
         reply.answer.append(dns.rrset.from_text(question.name, TTL_S, "IN", kind, *addresses))
+    wire = reply.to_wire()
+    if len(wire) <= most:
+        return wire
+    reply.answer.clear()
+    reply.flags |= dns.flags.TC
     return reply.to_wire()
 
 
@@ -51,7 +61,7 @@ class _OverUdp(asyncio.DatagramProtocol):
         self._transport = transport
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        reply = answered(self._table, data)
+        reply = answered(self._table, data, UDP_BYTES)
         if reply is not None:
             self._transport.sendto(reply, addr)
 
@@ -60,11 +70,13 @@ async def serve(table: Mapping[str, Answer]) -> None:
     """Answer over UDP and TCP, until killed."""
 
     async def over_tcp(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        (length,) = struct.unpack("!H", await reader.readexactly(2))
-        reply = answered(table, await reader.readexactly(length))
-        if reply is not None:
-            writer.write(struct.pack("!H", len(reply)) + reply)
-            writer.close()
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while True:  # a client may ask for both families on one connection
+                (length,) = struct.unpack("!H", await reader.readexactly(2))
+                reply = answered(table, await reader.readexactly(length))
+                if reply is not None:
+                    writer.write(struct.pack("!H", len(reply)) + reply)
+        writer.close()
 
     loop = asyncio.get_running_loop()
     anywhere = ("0.0.0.0", PORT)  # noqa: S104 - the namespace is the test's own

@@ -5,11 +5,18 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from polyai_diag import Report
 
 RUN_S = 40
+
+
+class Measured(NamedTuple):
+    """A report, and by how much its process has grown meanwhile."""
+
+    report: Report
+    grown_mb: float
 
 
 async def diagnosed(
@@ -23,6 +30,17 @@ async def diagnosed(
 
     `environment` is laid over the test's own.
     """
+    return (await measured(target, steps, namespace=namespace, environment=environment)).report
+
+
+async def measured(
+    target: Mapping[str, Any],
+    steps: Sequence[str],
+    *,
+    namespace: str | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Measured:
+    """Do what `diagnosed` does, and weigh the process."""
     inside = ["ip", "netns", "exec", namespace] if namespace else []
     process = await asyncio.create_subprocess_exec(
         *inside, sys.executable, "-m", "tests.real.run_steps",
@@ -39,6 +57,7 @@ async def diagnosed(
             process.kill()
             await process.wait()
     assert process.returncode == 0
-    report = Report.from_json(printed)
+    said = json.loads(printed)
+    report = Report.from_json(said["report"])
     assert [(step.name, step.reason) for step in report.steps if step.status == "error"] == []
-    return report
+    return Measured(report, said["grown_mb"])

@@ -40,7 +40,7 @@ async def tcp_server(
         assert task is not None
         serving.add(task)
         try:
-            with contextlib.suppress(ConnectionError, ssl.SSLError):
+            with contextlib.suppress(ConnectionError, EOFError, ssl.SSLError):
                 await handler(reader, writer)
         except asyncio.CancelledError:
             pass  # the block's end; asyncio.streams would report it as a fault

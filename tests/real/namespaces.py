@@ -49,12 +49,15 @@ def join(  # two ends of one cable
 
 
 @contextmanager
-def serving(module: str, inside: str, asked: Any) -> Iterator[None]:
+def serving(module: str, inside: str | None, asked: Any) -> Iterator[None]:
     """Run a server of ours in a namespace; it reads what is `asked`, and prints a line when ready.
+
+    It runs in the test's own network where no namespace is named.
 
     Raises RuntimeError when it does not start.
     """
-    command = ["ip", "netns", "exec", inside, sys.executable, "-m", module, json.dumps(asked)]
+    within = ["ip", "netns", "exec", inside] if inside else []
+    command = [*within, sys.executable, "-m", module, json.dumps(asked)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE)
     try:
         assert process.stdout is not None

@@ -37,6 +37,13 @@ def sends(*frames: Any) -> Script:
     return script
 
 
+def closes(code: int, reason: str = "why") -> Script:
+    async def script(connection: ServerConnection, _: dict[str, Any]) -> None:
+        await connection.close(code, reason)
+
+    return script
+
+
 def gives(body: str, status: HTTPStatus = HTTPStatus.OK) -> Callable[..., Response]:
     return lambda connection, _request: connection.respond(status, body)
 

@@ -26,17 +26,11 @@ from tests.real.foreign import (
 from tests.real.scripts import (
     VIOLATION,
     answer,
+    closes,
     error,
     gives,
     sends,
 )
-
-
-def closes(code: int) -> Script:
-    async def script(connection: ServerConnection, _: dict[str, Any]) -> None:
-        await connection.close(code, "why")
-
-    return script
 
 
 async def breaks_off(connection: ServerConnection, _: dict[str, Any]) -> None:

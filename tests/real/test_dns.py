@@ -107,7 +107,19 @@ async def test_a_private_name_may_lead_there(name: str) -> None:
 
 @in_loop
 async def test_a_public_address_that_is_not_reached_is_no_wrong_answer() -> None:
-    with dns({PUBLIC: ["203.0.113.9"]}) as inside:
-        ip("-n", inside, "route", "add", "unreachable", "203.0.113.0/24")
+    with dns({PUBLIC: ["20.42.0.9"]}) as inside:
+        ip("-n", inside, "route", "add", "unreachable", "20.42.0.0/24")
         report = await looked_up(PUBLIC, inside)
     assert [finding.id for finding in report.findings] == ["gateway-unreachable"]
+
+
+@in_loop_for(30)
+async def test_a_name_with_hundreds_of_addresses_is_bounded() -> None:
+    """DNS is not ours either; over UDP the answer is cut, and comes whole over TCP."""
+    many = [f"20.42.{third}.{fourth}" for third in range(2) for fourth in range(1, 250)]
+    with dns({PUBLIC: many}) as inside:
+        ip("-n", inside, "route", "add", "unreachable", "20.42.0.0/16")
+        report = await looked_up(PUBLIC, inside)
+    assert report.root_causes == ("gateway-unreachable",)
+    assert report.record.duration_ms < 8000
+    assert len(report.to_json()) < 100_000

@@ -29,7 +29,8 @@ FLOORS = {
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 DOES_IO = {
     "asyncio", "socket", "ssl", "selectors", "select", "subprocess", "threading", "multiprocessing",
-    "urllib.request", "http", "h11", "dns", "OpenSSL", "websockets", "aiortc", "aioice", "av", "pathlib", "os",
+    "urllib.request", "http", "h11", "dns", "OpenSSL",
+    "websockets", "aiortc", "aioice", "av", "pathlib", "os",
     "io", "tempfile", "shutil", "time", "random", "secrets", "signal", "concurrent",
 }  # fmt: skip
 FAILURES_MAY = {"socket", "ssl"}  # for their exception classes

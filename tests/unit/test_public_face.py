@@ -23,7 +23,8 @@ PUBLIC = {
     *CHECKS,
 }  # fmt: skip
 HEAVY = [
-    "numpy", "scipy", "aiortc", "aioice", "av", "websockets", "h11", "OpenSSL", "dns", "matplotlib", "pandas",
+    "numpy", "scipy", "aiortc", "aioice", "av", "websockets", "h11", "OpenSSL", "dns",
+    "matplotlib", "pandas",
     "jinja2", "IPython", "ipywidgets", "rich",
 ]  # fmt: skip
 

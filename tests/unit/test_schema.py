@@ -12,7 +12,8 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from polyai_diag.failures import Failure
 from polyai_diag.model import STEP_NAMES, Record, Status, Verdict
-from polyai_diag.report import Report, json_schema
+from polyai_diag.report import Report
+from polyai_diag.report.schema import json_schema
 from tests.unit.records import record, saw, step
 
 SHIPPED = resources.files("polyai_diag.report").joinpath("schema.json")

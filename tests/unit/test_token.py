@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polyai_diag.analysis.token import CLOCK_LEEWAY_S, TokenFacts, date_fault, read_token
+from polyai_diag.analysis.token import TokenFacts, read_token
+from polyai_diag.analysis.token_dates import CLOCK_LEEWAY_S, date_fault
 from polyai_diag.analysis.token_form import MAX_TOKEN_CHARACTERS, is_masked
 from polyai_diag.failures import Failure
 from polyai_diag.secret import Secret
