@@ -18,7 +18,7 @@ from polyai_diag.analysis.issues import bare, critical, info, named, near, shown
 from polyai_diag.analysis.messages import CAUSE_OF_CODE, TOKEN_REQUIRED, known_message
 from polyai_diag.analysis.sdp import lint_sdp
 from polyai_diag.analysis.token import read_token
-from polyai_diag.analysis.token_form import is_masked
+from polyai_diag.analysis.token_form import is_masked, read_form
 from polyai_diag.failures import Failure
 from polyai_diag.model import Issue, Json
 from polyai_diag.protocol import FRAME_TYPES, FrameError, kind_of, load_json
@@ -181,9 +181,11 @@ def _lint_offer(body: Body, now: datetime | None) -> Iterator[Issue]:
 
 def _lint_token(body: Body, now: datetime | None) -> Iterator[Issue]:
     top = body.get("authToken")
-    if not isinstance(top, str) or not top:
-        said = "missing or empty" if top in (None, "") else f"not text but {kind_of(top)}"
-        yield critical("$.authToken", f"{said}: the offer must carry the token", "token-missing")
+    if top in (None, ""):
+        message = "missing or empty: the offer must carry the token"
+        yield critical("$.authToken", message, "token-missing")
+    elif not isinstance(top, str):
+        yield critical("$.authToken", f"not text but {kind_of(top)}", "token-malformed")
     yield from _misplaced_tokens(body, given=bool(top))
     path, token = token_in(body)
     if not isinstance(token, str) or not token:
@@ -377,8 +379,8 @@ def _misspelt(held: Body, known: Iterable[str], path: str) -> Iterator[Issue]:
 
 def _without(token: Json, issues: Iterable[Issue]) -> Iterator[Issue]:
     """Take the token out, should the frame say it again elsewhere."""
-    known = isinstance(token, str) and len(token.strip()) >= _SHORTEST_SECRET
-    redactor = Redactor([Secret(token)] if known else [])
+    forms = {token, read_form(token).core} if isinstance(token, str) else set()
+    redactor = Redactor(Secret(f) for f in forms if len(f.strip()) >= _SHORTEST_SECRET)
     for issue in issues:
         path, message = redactor.text(issue.path), redactor.text(issue.message)
         yield msgspec.structs.replace(issue, path=path, message=message)

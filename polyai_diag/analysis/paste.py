@@ -92,8 +92,10 @@ def _judged(text: str, entries: list[Entry], now: datetime) -> Pasted | None:
     if not retelling.says_something:
         return None
     issues = list(_issues(entries, judged_at))
-    if not any(entry.frame for entry in entries) and text.lstrip().startswith(("{", "[")):
-        issues = lint_frame(text, judged_at) if _json(text) is None else issues
+    if _is_broken_frame(text, entries):
+        issues = lint_frame(text, judged_at)
+    if retelling.answered:
+        issues = [_taken(issue) for issue in issues]
     findings = _in_words(causes.judge(record), record, issues, answered=retelling.answered)
     redactor = retelling.redactor
     return Pasted(
@@ -104,6 +106,12 @@ def _judged(text: str, entries: list[Entry], now: datetime) -> Pasted | None:
         started is not None,
         record,
     )
+
+
+def _is_broken_frame(text: str, entries: list[Entry]) -> bool:
+    """Whether it is one frame whose JSON breaks, rather than a log of frames cut short."""
+    whole = any(entry.frame for entry in entries) or sum(bool(e.cut) for e in entries) > 1
+    return not whole and text.lstrip().startswith(("{", "[")) and _json(text) is None
 
 
 def _limited(entries: Iterator[Entry]) -> list[Entry]:
@@ -149,6 +157,12 @@ def _issues(entries: list[Entry], judged_at: datetime) -> Iterator[Issue]:
         for issue in lint_frame(entry.frame, judged_at):
             yield msgspec.structs.replace(issue, path=f"{place}{issue.path}")
     yield from _compared(frames)
+
+
+def _taken(issue: Issue) -> Issue:
+    """Make a note of what a gateway may refuse, where the paste shows that it did not."""
+    refused = issue.severity is not Severity.WARNING
+    return issue if refused else msgspec.structs.replace(issue, severity=Severity.INFO)
 
 
 def _compared(frames: list[Entry]) -> Iterator[Issue]:

@@ -26,6 +26,7 @@ _MOST_BEFORE = 200
 _WINDOW = 2000
 _MOST_NODES = 500_000
 _MOST_TRIES = 8  # braces of one line at which an object may begin
+_MOST_LONG_FAILURES = 50_000  # what looked like JSON for a while; logs have few of them
 _MOST_DEEP = 20  # objects nested too deeply, before no more are tried
 _FRAME_KEYS = {"sessionId", "data", "authToken", "callSid", "code", "message", "sdp", "mode"}
 _TIME_KEYS = ("time", "timestamp", "@timestamp", "ts", "date", "datetime")
@@ -140,7 +141,7 @@ class _Scanner:
         self._decoder = json.JSONDecoder()
         self._line, self._counted = 1, 0
         self._budget = 10**9 + 100 * len(text)  # characters; counted by memchr, so about a second
-        self._deep = 0
+        self._deep, self._long_failures = 0, 0
 
     def entries(self) -> Iterator[Entry]:
         position, end_of_line = 0, -1
@@ -198,10 +199,13 @@ class _Scanner:
 
         json counts the lines before a fault, from the start of what it was given.
         """
+        if self._long_failures > _MOST_LONG_FAILURES:
+            return None
         window = self._text[start : start + _WINDOW]
         try:
             value, length = self._decoder.raw_decode(window)
         except json.JSONDecodeError as exc:
+            self._long_failures += exc.pos > _WINDOW // 10
             halved = len(window) == _WINDOW and ("string" in exc.msg or exc.pos > _WINDOW - 10)
             if exc.pos < len(window.rstrip()) and not halved:
                 return None

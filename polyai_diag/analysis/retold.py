@@ -14,21 +14,13 @@ from polyai_diag.analysis.error_words import Said, may_say_something, read_words
 from polyai_diag.analysis.frames import token_in, unwrap_frame
 from polyai_diag.analysis.issues import near, shown
 from polyai_diag.analysis.messages import TOKEN_REQUIRED, code_in, known_message
+from polyai_diag.analysis.observed import observation, step_results
 from polyai_diag.analysis.pasted_log import find_url, region_in
 from polyai_diag.analysis.sdp import parse_sdp
 from polyai_diag.analysis.token import read_token
-from polyai_diag.analysis.token_form import is_masked, placeholder_in
+from polyai_diag.analysis.token_form import is_masked, placeholder_in, read_form
 from polyai_diag.failures import Failure
-from polyai_diag.model import (
-    NOT_ASKED,
-    STEP_NAMES,
-    CallIds,
-    Json,
-    Observation,
-    Record,
-    Status,
-    StepResult,
-)
+from polyai_diag.model import STEP_NAMES, CallIds, Json, Observation, Record
 from polyai_diag.protocol import FRAME_TYPES, Answer, FrameError, kind_of, read_frame
 from polyai_diag.redact import Redactor
 from polyai_diag.secret import Secret
@@ -37,7 +29,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from polyai_diag.analysis.moments import Moment
-    from polyai_diag.analysis.pasted_log import Entry
+from polyai_diag.analysis.pasted_log import Entry
 
 WAITED_S = 8.0  # as long as a run of ours waits for the answer
 
@@ -106,7 +98,7 @@ class Retelling:
             tool=f"polyai-diag {__version__}",
             started=self._judged_at.isoformat(timespec="milliseconds"),
             duration_ms=0.0,
-            steps=tuple(self._step(name) for name in STEP_NAMES),
+            steps=step_results(self._seen),
             call=CallIds(
                 call_sid=self._call_sid,
                 session_id=self._session_id or None,
@@ -148,7 +140,8 @@ class Retelling:
     def _read_token(self, body: dict[str, Json], entry: Entry) -> None:
         path, token = token_in(body)
         if isinstance(token, str):
-            self.redactor.learn(Secret(token))
+            for form in (token, read_form(token).core):
+                self.redactor.learn(Secret(form))
             if is_masked(token) or token in self._tokens:
                 return
             self._tokens.add(token)
@@ -173,11 +166,11 @@ class Retelling:
                 if not (is_masked(frame.sdp) or placeholder_in(frame.sdp)):
                     parse_sdp(frame.sdp)
         except FrameError as exc:
-            detail = str(exc)
-            self._offer_ends(entry, Failure.FRAME_INVALID, {"path": exc.path, "detail": detail})
+            broken: dict[str, Json] = {"path": exc.path, "detail": str(exc)}
+            self._offer_ends(entry, Failure.FRAME_INVALID, broken)
         except ValueError as exc:
-            detail = f"$.data.sdp: not a session description: {exc}"
-            self._offer_ends(entry, Failure.FRAME_INVALID, {"path": "$.data.sdp", "detail": detail})
+            notes: dict[str, Json] = {"path": "$.data.sdp", "detail": f"$.data.sdp: {exc}"}
+            self._offer_ends(entry, Failure.FRAME_INVALID, notes)
         else:
             self._answer_came(entry)
 
@@ -188,17 +181,15 @@ class Retelling:
         if not isinstance(code, str) and (known := known_message(words)):
             code, told = known[0], _BY_MESSAGE
         if not isinstance(code, str):
-            notes: dict[str, Json] = {
-                "path": "$.data.code",
-                "detail": f"an error without a code: {shown(words)}",
-            }
-            self._offer_ends(entry, Failure.FRAME_INVALID, notes)
+            detail = f"an error without a code: {shown(words)}"
+            broken: dict[str, Json] = {"path": "$.data.code", "detail": detail}
+            self._offer_ends(entry, Failure.FRAME_INVALID, broken)
             return
         if code == "UNAUTHORIZED" and TOKEN_REQUIRED.search(words) and not self._seen["token"]:
             detail = "the gateway says that none was sent"
             self._saw("token", "token_read", entry, Failure.TOKEN_MISSING, {"detail": detail})
-        notes = {"code": code[:_MOST_SHOWN], "message": words}
-        self._offer_ends(entry, Failure.GATEWAY_ERROR, notes, told)
+        said: dict[str, Json] = {"code": code[:_MOST_SHOWN], "message": words}
+        self._offer_ends(entry, Failure.GATEWAY_ERROR, said, told)
         self._refused = True
 
     def _take_close_frame(self, entry: Entry) -> None:
@@ -300,9 +291,7 @@ class Retelling:
         endpoint = said.endpoint or self.endpoint
         known = [(o.operation, o.failure, o.notes.get("status")) for o in self._seen["gateway"]]
         if (said.operation, said.failure, said.notes.get("status")) not in known:
-            self._seen["gateway"].append(
-                _observation(said.operation, endpoint, said.failure, notes)
-            )
+            self._seen["gateway"].append(observation(said.operation, endpoint, said.failure, notes))
 
     # --- what follows from it -----------------------------------------------------------------
 
@@ -325,9 +314,7 @@ class Retelling:
         if waited_s is not None and waited_s >= WAITED_S:
             notes: dict[str, Json] = {"mode": offer.mode, "line": offer.line}
             self._seen["signaling"].append(
-                _observation(
-                    "offer_answer", self.endpoint, Failure.GENERIC_TIMEOUT, notes, waited_s
-                )
+                observation("offer_answer", self.endpoint, Failure.GENERIC_TIMEOUT, notes, waited_s)
             )
 
     def _offer_ends(
@@ -342,7 +329,7 @@ class Retelling:
         if span_s is None and offer and offer.moment and entry.moment:
             span_s = offer.moment.until(entry.moment)
         unseen = "echo" if "echo" in str(notes.get("message")).lower() else "not shown"
-        noted = {"mode": offer.mode if offer else unseen, **notes}
+        noted = {**notes, "mode": offer.mode if offer else unseen}
         self._saw("signaling", "offer_answer", entry, failure, noted, span_s or 0, told)
 
     def _saw(
@@ -357,7 +344,7 @@ class Retelling:
     ) -> None:
         endpoint = "token" if step == "token" else self.endpoint
         noted = {**notes, "line": entry.line, **({"told": told} if told else {})}
-        self._seen[step].append(_observation(operation, endpoint, failure, noted, span_s))
+        self._seen[step].append(observation(operation, endpoint, failure, noted, span_s))
 
     def _forgive_echo(self) -> None:
         """Pass over an echo that is refused and then left out, as in a run of ours."""
@@ -369,33 +356,3 @@ class Retelling:
 
     def _keep_time(self, moment: Moment | None) -> None:
         self._last = moment or self._last
-
-    def _step(self, name: str) -> StepResult:
-        observations = tuple(self._seen[name])
-        deciding = [o for o in observations if o.operation != "ice_servers_fetch"]
-        if not observations:
-            return StepResult(name=name, status=Status.SKIPPED, reason=NOT_ASKED)
-        failed = bool(deciding) and deciding[-1].failure is not None
-        return StepResult(
-            name=name,
-            status=Status.FAILED if failed else Status.PASSED,
-            reason="so the paste says" if failed else "",
-            observations=observations,
-        )
-
-
-def _observation(
-    operation: str,
-    endpoint: str,
-    failure: Failure | None,
-    notes: dict[str, Json],
-    span_s: float = 0,
-) -> Observation:
-    return Observation(
-        operation=operation,
-        endpoint=endpoint,
-        started_ms=0.0,
-        duration_ms=round(max(span_s, 0) * 1000, 3),
-        failure=failure,
-        notes=notes,
-    )

@@ -312,6 +312,47 @@ def test_a_frame_is_analyzed_from_standard_input() -> None:
     assert "token-missing" in ended.stdout
 
 
+LOG = """\
+2026-03-01T12:00:00.100Z open wss://webrtc-gateway.uk-1.platform.polyai.app/api/v1/webrtc/signal
+2026-03-01T12:00:00.200Z >>> {"type":"offer","sessionId":"","data":{},"authToken":"Bearer TOKEN"}
+2026-03-01T12:00:00.300Z <<< {"type":"error","data":{"code":"UNAUTHORIZED","message":"no TOKEN"}}
+""".replace("TOKEN", TOKEN)
+
+
+def test_a_log_is_analyzed_by_the_rules_of_a_run(tmp_path: Path) -> None:
+    file = tmp_path / "customer.log"
+    file.write_text(LOG)
+    ended = run("analyze", str(file))
+    assert ended.returncode == 1
+    assert "a log of 2 frames" in ended.stdout
+    assert "2026-03-01 12:00:00 UTC (the log's own time)" in ended.stdout
+    assert "line 2 $.data.sdp" in ended.stdout
+    assert "The token: 'Bearer' before it (line 2)" in ended.stdout
+    as_json = run("analyze", "--json", str(file))
+    told = json.loads(as_json.stdout)
+    assert (told["source"], told["root_causes"]) == (str(file), ["token-malformed"])
+    assert {"kind", "issues", "findings"} < told.keys()
+    assert told["findings"][0]["evidence"][0]["step"] == "token"
+    assert TOKEN not in ended.stdout + ended.stderr + as_json.stdout
+
+
+@pytest.mark.parametrize(
+    ("pasted", "named", "code"),
+    [
+        ("Unauthorized", "token-rejected", 1),
+        ("net::ERR_TUNNEL_CONNECTION_FAILED", "proxy-blocks-websocket", 1),
+        ("invalid auth token", "token-rejected", 3),
+        ("closed 1000 and nothing else", "", 2),
+        ('{"type":"close","sessionId":"s"}', "a frame, no faults", 0),
+        ("v=0\\r\\nm=audio", "encoded twice", 1),
+    ],
+)
+def test_what_else_can_be_pasted(pasted: str, named: str, code: int) -> None:
+    ended = run("analyze", "-", stdin=pasted)
+    assert ended.returncode == code, ended.stderr
+    assert named in ended.stdout
+
+
 def test_a_saved_report_is_judged_again(tmp_path: Path) -> None:
     file = tmp_path / "report.json"
     assert run("demo", "--fault", "wrong-endpoint", "--json", str(file)).returncode == 1

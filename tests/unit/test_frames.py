@@ -60,9 +60,15 @@ def test_a_token_within_data(name: str) -> None:
     assert _faults(beside) == [(f"$.data.{name}", "warning", None)]
 
 
-@pytest.mark.parametrize("token", [None, "", 5, True, ["t"], {"token": "t"}])
-def test_a_token_that_is_no_text(token: Any) -> None:
+@pytest.mark.parametrize("token", [None, ""])
+def test_a_token_that_is_not_there(token: Any) -> None:
     assert _faults(lint_frame(_offer(authToken=token))) == [MISSING]
+
+
+@pytest.mark.parametrize("token", [5, 0, True, ["t"], {"token": "t"}])
+def test_a_token_that_is_no_text(token: Any) -> None:
+    faults = _faults(lint_frame(_offer(authToken=token)))
+    assert faults == [("$.authToken", "critical", "token-malformed")]
 
 
 @pytest.mark.parametrize(
