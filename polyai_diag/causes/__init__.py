@@ -3,7 +3,17 @@
 Importing this package enters every cause in the catalogue.
 """
 
-from polyai_diag.causes import audio, clock, gateway, ice, network, signaling, unauthorized
+from polyai_diag.causes import (
+    audio,
+    clock,
+    gateway,
+    ice,
+    network,
+    signaling,
+    turn,
+    udp,
+    unauthorized,
+)
 from polyai_diag.causes.engine import CAUSES, Cause, describe, judge, root_causes, verdict
 
 __all__ = [
@@ -18,6 +28,8 @@ __all__ = [
     "network",
     "root_causes",
     "signaling",
+    "turn",
+    "udp",
     "unauthorized",
     "verdict",
 ]
