@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 MAX_FRAMES = 5000
 MAX_ISSUES = 200
 
-_UNTIMED = (" after 0.0 ms", " in 0 s", "After 0 s of holding, ")  # a paste without times
+_UNTIMED = (" after 0.0 ms", " in 0 s", "None s ")  # where the paste tells no times
+_UNHEARD = ", and the audio too"  # of which no paste tells
 _FIRST_LINES = 200  # in which a log's own time is looked for
 
 
@@ -212,7 +213,7 @@ def _placed(evidence: Evidence, record: Record) -> Evidence:
     if evidence.observation is None:
         return evidence
     seen = record.step(evidence.step).observations[evidence.observation]
-    text = evidence.text
+    text = evidence.text.replace(_UNHEARD, "")
     for words in _UNTIMED if not seen.duration_ms else ():
         text = text.replace(words, "")
     place = "; ".join(filter(None, [f"line {seen.notes.get('line')}", seen.notes.get("told")]))
