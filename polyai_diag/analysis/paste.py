@@ -101,7 +101,7 @@ def _judged(text: str, entries: list[Entry], now: datetime) -> Pasted | None:
     redactor = retelling.redactor
     return Pasted(
         _kind(entries, retelling.frames),
-        tuple(_redacted_issues(issues[:MAX_ISSUES], redactor)),
+        tuple(_redacted_issues(_bounded(issues, retelling.frames), redactor)),
         tuple(_redacted(finding, redactor) for finding in findings),
         judged_at,
         started is not None,
@@ -158,6 +158,16 @@ def _issues(entries: list[Entry], judged_at: datetime) -> Iterator[Issue]:
         for issue in lint_frame(entry.frame, judged_at):
             yield msgspec.structs.replace(issue, path=f"{place}{issue.path}")
     yield from _compared(frames)
+
+
+def _bounded(issues: list[Issue], frames: int) -> list[Issue]:
+    """Keep the first of a flood, and say so."""
+    notes = []
+    if frames >= MAX_FRAMES:
+        notes.append(info("$", f"no more than the first {MAX_FRAMES} frames are judged"))
+    if len(issues) > MAX_ISSUES:
+        notes.append(info("$", f"{len(issues) - MAX_ISSUES} more faults are left out"))
+    return [*issues[:MAX_ISSUES], *notes]
 
 
 def _taken(issue: Issue) -> Issue:
