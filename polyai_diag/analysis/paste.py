@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 MAX_FRAMES = 5000
 MAX_ISSUES = 200
 
-_UNTIMED = (" after 0.0 ms", " in 0 s", "None s ")  # where the paste tells no times
-_UNHEARD = ", and the audio too"  # of which no paste tells
 _FIRST_LINES = 200  # in which a log's own time is looked for
 
 
@@ -223,11 +221,8 @@ def _placed(evidence: Evidence, record: Record) -> Evidence:
     if evidence.observation is None:
         return evidence
     seen = record.step(evidence.step).observations[evidence.observation]
-    text = evidence.text.replace(_UNHEARD, "")
-    for words in _UNTIMED if not seen.duration_ms else ():
-        text = text.replace(words, "")
     place = "; ".join(filter(None, [f"line {seen.notes.get('line')}", seen.notes.get("told")]))
-    return msgspec.structs.replace(evidence, text=f"{text} ({place})")
+    return msgspec.structs.replace(evidence, text=f"{evidence.text} ({place})")
 
 
 def _redacted(finding: Finding, redactor: Redactor) -> Finding:

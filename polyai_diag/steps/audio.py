@@ -10,7 +10,7 @@ from polyai_diag.analysis.audio.levels import AudioFacts, audio_facts
 from polyai_diag.analysis.audio.loopback import LoopbackFacts, analyze_loopback
 from polyai_diag.analysis.audio.signal import probe_signal
 from polyai_diag.failures import Failure
-from polyai_diag.media.loopback import Loop, loop_back
+from polyai_diag.media.loopback import Loop, MediaStopped, loop_back
 from polyai_diag.media.packets import place
 from polyai_diag.media.recording import write_wav
 from polyai_diag.probes.waiting import happens_within
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from polyai_diag.model import StepResult
     from polyai_diag.probes.ice import Call
     from polyai_diag.probes.signaling import Signaling
-    from polyai_diag.probes.trace import Trace
+    from polyai_diag.probes.trace import Known, Trace
     from polyai_diag.target import Target
 
 SILENT_DBFS = -60.0  # what comes back of a -20 dBFS tone is below this: nothing came back
@@ -83,7 +83,8 @@ async def _loop(walk: Walk, own: Call, trace: Trace) -> None:
     signal = probe_signal(thorough=walk.target.thorough)
     trace.progress(f"Sending {signal.seconds:.0f} s of sound out and back")
     trace.data["mode"] = "echo"
-    with trace.observe("audio_loopback", "gateway") as seen:
+    known: Known = {MediaStopped: lambda _: Failure.CALL_ENDED}
+    with trace.observe("audio_loopback", "gateway", known=known) as seen:
         loop = await loop_back(own.track, own.packets, signal.pcm)
         await _save(walk, trace, received=loop.received, sent=signal.pcm)
         facts = await asyncio.to_thread(analyze_loopback, signal, loop.received)

@@ -279,7 +279,7 @@ def test_a_connection_lost_in_mid_call() -> None:
     assert pasted.root_causes == ("signaling-lost",)
     assert _proofs(pasted) == "60 s after the answer closed with code 1006 (line 3)"
     untimed = _proofs(_read(_offer(), ANSWER, "onclose code=1006"))
-    assert untimed.startswith("after the answer closed with code 1006 (line 3; the paste does not")
+    assert untimed.startswith("After the answer closed with code 1006 (line 3; the paste does not")
 
 
 @pytest.mark.parametrize(
