@@ -52,14 +52,16 @@ class Reply(NamedTuple):
     source: Address
 
 
-class _Arrival(NamedTuple):
+class Arrival(NamedTuple):
+    """A response, from whom and when (monotonic) it came."""
+
     message: Message
     source: Address
     at_s: float
 
 
 class _Waiting(NamedTuple):
-    answer: asyncio.Future[_Arrival]
+    answer: asyncio.Future[Arrival]
     only_from: Address | None
 
 
@@ -98,27 +100,35 @@ class StunTransport:
         Raises StunRefused for an error response, StunMalformed for bytes that are no STUN on a
         stream, TimeoutError, OSError.
         """
-        if self.broken is not None:
-            raise self.broken
-        answer: asyncio.Future[_Arrival] = asyncio.get_running_loop().create_future()
-        waiting = _Waiting(answer, None if from_anywhere else to)
-        self._waiting[request.transaction_id] = waiting
-        self._asked.add(request.transaction_id)
         started_s = time.monotonic()
+        only_from = None if from_anywhere else to
         resending = self._send_repeatedly(bytes(request), to, once=once)
         try:
-            async with asyncio.timeout(timeout_s):
-                arrival = await answer
+            arrival = await self.expect(request, timeout_s=timeout_s, only_from=only_from)
         finally:
             resending.cancel()
-            del self._waiting[request.transaction_id]
         if arrival.message.message_class is Class.ERROR:
             raise StunRefused(arrival.message)
         return Reply(arrival.message, (arrival.at_s - started_s) * 1000, arrival.source)
 
-    def send(self, data: bytes) -> None:
+    async def expect(
+        self, request: Message, *, timeout_s: float, only_from: Address | None = None
+    ) -> Arrival:
+        """Wait for the answer to a request, whoever sends it. Raises as `ask` does."""
+        if self.broken is not None:
+            raise self.broken
+        answer: asyncio.Future[Arrival] = asyncio.get_running_loop().create_future()
+        self._waiting[request.transaction_id] = _Waiting(answer, only_from)
+        self._asked.add(request.transaction_id)
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await answer
+        finally:
+            del self._waiting[request.transaction_id]
+
+    def send(self, data: bytes, to: Address | None = None) -> None:
         """Send bytes that want no answer: ChannelData, an indication."""
-        self._send(data, None)
+        self._send(data, to)
 
     def close(self) -> None:
         """Close the socket."""
@@ -159,9 +169,9 @@ class StunTransport:
         elif not_understood:
             self.malformed += 1
         else:
-            self._answered(_Arrival(message, source, time.monotonic()))
+            self._answered(Arrival(message, source, time.monotonic()))
 
-    def _answered(self, arrival: _Arrival) -> None:
+    def _answered(self, arrival: Arrival) -> None:
         waiting = self._waiting.get(arrival.message.transaction_id)
         if waiting is None:
             self.malformed += arrival.message.transaction_id not in self._asked
