@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import fmean
 from typing import TYPE_CHECKING
 
-from polyai_diag.analysis.quality import wilson_percent
+from polyai_diag.analysis.quality import jitter_of, loss_of, percentile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,17 +45,18 @@ def relayed_facts(sent_s: Sequence[float], arrived_s: Mapping[int, float]) -> Re
 
     `arrived_s` is keyed by the packet's place in `sent_s`.
     """
-    lost = len(sent_s) - len(arrived_s)
-    transits_ms = {n: (arrived_s[n] - sent_s[n]) * 1000 for n in sorted(arrived_s)}
-    ordered = sorted(transits_ms.values())
+    lost = loss_of([place in arrived_s for place in range(len(sent_s))])
+    transits_ms = [(arrived_s[n] - sent_s[n]) * 1000 for n in sorted(arrived_s)]
+    jitter = jitter_of([later - earlier for earlier, later in pairwise(transits_ms)])
+    ordered = sorted(transits_ms)
     stalls_ms = _stalls_ms(sorted(arrived_s.values()))
     return RelayedFacts(
-        sent=len(sent_s),
-        lost=lost,
-        loss_interval_percent=wilson_percent(lost, len(sent_s)),
-        rtt_p50_ms=_percentile(ordered, 0.5),
-        rtt_p95_ms=_percentile(ordered, 0.95),
-        jitter_ms=_jitter_ms(list(transits_ms.values())),
+        sent=lost.expected,
+        lost=lost.lost,
+        loss_interval_percent=(lost.low_percent, lost.high_percent),
+        rtt_p50_ms=percentile(ordered, 0.5) if ordered else None,
+        rtt_p95_ms=percentile(ordered, 0.95) if ordered else None,
+        jitter_ms=jitter.mean_ms if jitter else None,
         stalls=len(stalls_ms),
         longest_stall_ms=max(stalls_ms, default=0.0),
     )
@@ -80,12 +80,3 @@ def _stalls_ms(times_s: Sequence[float]) -> list[float]:
         for gap_ms, next_ms in pairwise(gaps_ms)
         if gap_ms > STALL_MS and next_ms < BUNCHED_MS
     ]
-
-
-def _jitter_ms(transits_ms: Sequence[float]) -> float | None:
-    differences = [abs(later - earlier) for earlier, later in pairwise(transits_ms)]
-    return fmean(differences) if differences else None
-
-
-def _percentile(ordered: Sequence[float], share: float) -> float | None:
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else None

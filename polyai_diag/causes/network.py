@@ -122,7 +122,8 @@ def captive_portal(facts: Facts) -> Iterator[Evidence | Seen]:
     """Plain HTTP is answered by somebody else, who sends the client elsewhere."""
     if any(facts.succeeded("portal_check", known_page=True)):
         return
-    for seen in facts.failed("portal_check", failures=[Failure.HTTP_REDIRECT, Failure.HTTP_STATUS]):
+    another = (Failure.HTTP_REDIRECT, Failure.HTTP_STATUS, Failure.HTTP_MALFORMED)
+    for seen in facts.failed("portal_check", failures=another):
         yield seen.says(f"{seen.observation.endpoint}: {seen.note('detail')}")
 
 

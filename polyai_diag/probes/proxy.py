@@ -117,10 +117,14 @@ async def _ask_connect(
     headers = [("Host", authority), *_login(proxy)]
     request = h11.Request(method="CONNECT", target=authority, headers=headers)
     await loop.sock_sendall(sock, http.send(request) or b"")
-    event = http.next_event()
+    event, read = http.next_event(), 0
     while not isinstance(event, h11.Response):
         if event is h11.NEED_DATA:
-            http.receive_data(await loop.sock_recv(sock, 4096))
+            data = await loop.sock_recv(sock, 4096)
+            http.receive_data(data)
+            read += len(data)
+        if read > MAX_HEAD_BYTES:  # 100 (Continue) without end
+            raise h11.RemoteProtocolError("the proxy's answer has no end")
         event = http.next_event()
     if 200 <= event.status_code < 300:
         return True

@@ -130,8 +130,27 @@ _CONNECTING = {
         gateway={"drop_udp": True},
         turn={"drop_udp": True},
     ),
+    "media-ports-blocked": Fault(
+        "A firewall drops UDP to the gateway's media ports; STUN and TURN over UDP work.",
+        gateway={"drop_udp": True},
+    ),
     "turn-credentials-rejected": Fault(
         "The TURN server refuses the credentials.", turn={"reject_credentials": True}
+    ),
+    "ice-no-candidates": Fault(
+        "The answer offers no candidates, and the gateway checks none.",
+        gateway={"omit_candidates": True, "drop_media": True},
+    ),
+    "ice-failed": Fault(
+        "The gateway's candidates lead nowhere, through the relay either.",
+        gateway={"drop_media": True},
+    ),
+    "ice-disconnected": Fault(
+        "The media path dies two seconds after the call is connected.",
+        gateway={"media_lasts_s": 2.0},
+    ),
+    "call-ended-early": Fault(
+        "The gateway sends close two seconds after its answer.", gateway={"hangs_up_after_s": 2.0}
     ),
     "dtls-failed": Fault(
         "ICE connects, the DTLS handshake gets no answer.", gateway={"swallow_dtls": True}

@@ -45,6 +45,14 @@ class GatewayFaults:
     """The WebSocket is closed so long after the answer; the call's media lives on."""
     drop_udp: bool = False
     """UDP between clients and the media port is dropped; the TURN server's relayed UDP passes."""
+    drop_media: bool = False
+    """All UDP between the media port and anybody is dropped, relayed UDP too."""
+    omit_candidates: bool = False
+    """The answer offers no candidates."""
+    media_lasts_s: float | None = None
+    """All UDP of the media port is dropped from so long after the call is connected."""
+    hangs_up_after_s: float | None = None
+    """`close` is sent so long after the answer, and the call ended."""
     swallow_dtls: bool = False
     """DTLS records vanish, STUN passes (RFC 7983 §7 tells them apart)."""
     reject_audio: bool = False

@@ -89,7 +89,7 @@ async def test_the_right_password_reaches_the_relayed_echo(coturn: Coturn) -> No
 @pytest.mark.parametrize(
     ("username", "credential", "said"),
     [
-        ("alice", "hidd3n", "401 Unauthorized"),
+        ("alice", "not-the-p4ss", "401 Unauthorized"),
         ("nobody", "s3cret", "401 Unauthorized"),
         (None, None, "no username or credential configured"),
     ],
@@ -105,7 +105,7 @@ async def test_credentials_that_are_refused(
     assert [o.failure for o in refused] == [Failure.STUN_UNAUTHORIZED] * len(ALL)
     assert {o.notes["signed"] for o in refused} == {credential is not None}
     assert {row["detail"] for row in rows(report)} == {said}
-    assert "hidd3n" not in report.to_json()
+    assert "not-the-p4ss" not in report.to_json()
 
 
 @in_loop
