@@ -326,7 +326,7 @@ def symmetric_nat(facts: Facts) -> Iterator[Evidence | Seen]:
                 yield seen.says(f"{seen.observation.endpoint} sees port {port}")
 
 
-# --- addresses -------------------------------------------------------------------------------------
+# --- addresses ----------------------------------------------------------------------------------
 
 
 def _kind(address: str) -> str | None:
