@@ -236,8 +236,8 @@ def _leads_nowhere(seen: Seen) -> bool:
     if _kind(_address(seen)) == "loopback":
         return False
     nowhere = [Failure.GENERIC_TIMEOUT, Failure.HOST_UNREACHABLE]
-    if seen.note("sent"):  # over TCP this may be the machine's own word
-        nowhere.append(Failure.NETWORK_UNREACHABLE)
+    if seen.note("sent"):  # over TCP these may be the machine's own word
+        nowhere += [Failure.NETWORK_UNREACHABLE, Failure.PERMISSION_DENIED]
     return seen.observation.failure in nowhere
 
 
