@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from aiortc.rtcdtlstransport import RTCDtlsTransport
     from aiortc.rtp import RtpPacket
 
+CLOSE_S = 2.5
+
 _host_addresses: ContextVar[tuple[str, ...] | None] = ContextVar("host_addresses", default=None)
 _all_host_addresses = aioice.ice.get_host_addresses
 
@@ -199,17 +201,35 @@ def peer_fingerprint(pc: RTCPeerConnection, algorithm: str = "sha-256") -> str |
 
 
 async def close_fully(pc: RTCPeerConnection) -> None:
-    """Close a connection and what it leaves running: a task that still tries to connect."""
-    await pc.close()
-    left = [task for task in asyncio.all_tasks() if _runs_method_of(task, pc)]
-    for task in left:
-        task.cancel()
-    await asyncio.gather(*left, return_exceptions=True)
+    """Close a connection and what it leaves running: a task that still tries to connect.
+
+    Bounded: to a TURN server that is gone, giving the relayed address back is tried for 40 s.
+    """
+    owners = list(_parts(pc))
+    try:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S):
+                await pc.close()
+    finally:
+        left = [task for task in asyncio.all_tasks() if _runs_method_of(task, owners)]
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
 
-def _runs_method_of(task: asyncio.Task[Any], owner: object) -> bool:
+def _parts(pc: RTCPeerConnection) -> Iterator[object]:
+    """Yield what runs tasks for a connection: itself, its ICE transport, its relayed sockets."""
+    yield pc
+    if pc.getTransceivers():
+        yield dtls_transport(pc).transport
+        for protocol in ice_connection(pc)._protocols:
+            yield protocol.transport
+
+
+def _runs_method_of(task: asyncio.Task[Any], owners: Sequence[object]) -> bool:
     frame = getattr(task.get_coro(), "cr_frame", None)
-    return frame is not None and frame.f_locals.get("self") is owner
+    owner = frame.f_locals.get("self") if frame is not None else None
+    return owner is not None and any(owner is part for part in owners)
 
 
 Address = tuple[str, int]
