@@ -294,7 +294,7 @@ def _without_end(answer: str) -> str:
 
     A gateway behind a `.local` name is met by its own checks; our timer ends the waiting.
     """
-    return re.sub(r"(?m)^a=end-of-candidates\s*$", "", answer)
+    return re.sub(r"(?m)^a=end-of-candidates.*\n?", "", answer)
 
 
 def _written(facts: CandidateFacts) -> str:
