@@ -27,7 +27,7 @@ _BARS = 8
 
 _PROOFS = {
     "binding": "proven by a STUN binding through the relay",
-    "none": "no proof that it relays: the server refuses its own address",
+    "none": "no proof that it relays",
 }
 
 
