@@ -15,7 +15,7 @@ from polyai_diag.stun_message import Class, Message, StreamSplitter, StunMalform
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from polyai_diag.probes.trace import Known
 
