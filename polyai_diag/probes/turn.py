@@ -17,6 +17,7 @@ from polyai_diag.probes.turn_binding import ask_through
 from polyai_diag.probes.turn_compare import USUAL_S, Measured, StartLine, measure
 from polyai_diag.probes.turn_end import FULL_CODES, End
 from polyai_diag.probes.turn_row import Row
+from polyai_diag.probes.waiting import together
 
 if TYPE_CHECKING:
     import ssl
@@ -92,15 +93,14 @@ class TurnAttempt:
         self.begin_anew = False
         self._left = self._served = False
 
-    async def run(self) -> TurnProbe:
+    async def run(self) -> None:
         """Go the whole way, beside the others."""
         try:
             await self._whole(alone=False)
         finally:
             self._leave()
-        return self.probe
 
-    async def run_alone(self) -> TurnProbe:
+    async def run_alone(self) -> None:
         """Go it again, when none of ours holds anything there any more."""
         before = replace(self.probe)
         self.patient_until_s = time.monotonic() + OWN_PATIENCE_S
@@ -111,7 +111,6 @@ class TurnAttempt:
                 await asyncio.sleep(ASK_AGAIN_S)
         if before.ok and not self.probe.ok:
             self.probe.__dict__.update(before.__dict__)
-        return self.probe
 
     def _leave(self) -> None:
         """Let nobody wait for this one any longer."""
@@ -150,7 +149,7 @@ class TurnAttempt:
                 await near.open()
                 far = await self._open_far_alone(near, far, stack)
             else:
-                await asyncio.gather(near.open(), far.open())
+                await together(near.open(), far.open())
             self._asked()
             if far.granted and not near.granted and self.ask_again:
                 near, far = far, near
@@ -210,7 +209,7 @@ class TurnAttempt:
         self, near: Allocation, near_address: Address, far: Allocation, far_address: Address
     ) -> None:
         """Relay between the two; a server that will not, for its own address, is not at fault."""
-        permitted, bound = await asyncio.gather(
+        permitted, bound = await together(
             self._permit("turn_permission", near_address, far.permit(near_address)),
             self._permit("turn_channel", far_address, near.bind_channel(far_address)),
         )
@@ -303,7 +302,7 @@ class TurnAttempt:
 
 
 async def _give_back(*ends: End) -> None:
-    await asyncio.gather(*(end.close() for end in ends))
+    await together(*(end.close() for end in ends))
 
 
 async def _echo(near: Allocation, far: Allocation, near_address: Address) -> tuple[int, int]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 REQUEST_TIMEOUT_S = 2.8
 RELEASE_TIMEOUT_S = 1.0
+GRANTED_WITHIN_S = (0.05, 0.2)
 LIFETIME_S = 60  # short: what a crash leaves behind is gone in a minute
 CHANNEL = 0x4000
 FREED_AFTER_S = 1.5
@@ -135,9 +136,23 @@ class Allocation:
         try:
             with contextlib.suppress(OSError, StunRefused, StunMalformed):
                 async with asyncio.timeout(RELEASE_TIMEOUT_S):
-                    await self.ask(Method.REFRESH, {"LIFETIME": 0})
+                    await self._let_go()
         finally:
             self._uncount(granted=True)
+
+    async def _let_go(self) -> None:
+        """Refresh to no time left; cut off in asking, the server may still be about to grant."""
+        about_to_be_granted_s = () if self.relayed_address else GRANTED_WITHIN_S
+        for pause_s in about_to_be_granted_s:
+            try:
+                await self.ask(Method.REFRESH, {"LIFETIME": 0})
+            except StunRefused as exc:
+                if exc.code != 437:
+                    raise
+                await asyncio.sleep(pause_s)
+            else:
+                return
+        await self.ask(Method.REFRESH, {"LIFETIME": 0})
 
     async def _allocate(self) -> None:
         self._count()

@@ -61,6 +61,28 @@ class GatewayFaults:
     """What is sent is Opus-coded digital silence."""
 
 
+@dataclass(frozen=True)
+class TurnFaults:
+    """What the STUN and TURN server does wrong on purpose, or the network before it."""
+
+    drop_udp: bool = False
+    """The network swallows every UDP datagram to and from clients; TCP and TLS work."""
+    reject_credentials: bool = False
+    """The signed retry is answered 401 again, right as its credentials may be."""
+    expired_credentials: bool = False
+    """The user name that is given out holds until an hour ago, and the server looks at it."""
+    allocate_error: int | None = None
+    """A signed Allocate gets this error (RFC 8656 §19)."""
+    refuse_peers: bool = False
+    """403 for every peer (RFC 8656 §9.2)."""
+    drop_relayed: bool = False
+    """What comes to and goes from relayed addresses is swallowed; all requests are granted."""
+    dead_urls: bool = False
+    """The TURN URLs lead to a port that is closed over TCP and silent over UDP; STUN works."""
+    transports: tuple[str, ...] = ("udp", "tcp", "tls")
+    """The TURN URLs that are given out; the server serves all of them."""
+
+
 class ProxyMode(StrEnum):
     """What the HTTP proxy does with a CONNECT (RFC 9110 §9.3.6)."""
 

@@ -15,7 +15,7 @@ from polyai_diag.probes.turn import Round, TurnAttempt, TurnProbe
 from polyai_diag.probes.turn_allocation import Holdings
 from polyai_diag.probes.turn_compare import THOROUGH_S, USUAL_S, StartLine
 from polyai_diag.probes.turn_way import Way, show_chain, turn_tls_context
-from polyai_diag.probes.waiting import happens_within
+from polyai_diag.probes.waiting import happens_within, together
 from polyai_diag.steps.control import ask_controls
 from polyai_diag.steps.gateway import find_ice_servers
 from polyai_diag.steps.stun import PUBLIC_STUN_URL
@@ -79,15 +79,11 @@ async def _ask(
     # A call goes straight to a configured server, or not at all: aiortc knows of no proxy.
     direct = [attempt.probe for attempt in attempts if attempt.way.proxy is None]
     walk.turn_probes = tuple(probe for probe in direct if probe.way.configured)
-    looking = asyncio.create_task(_look_at_chains(walk, ways, trace))
-    running = [looking, *(asyncio.create_task(attempt.run()) for attempt in attempts)]
+    looking = _look_at_chains(walk, ways, trace)
     try:
-        await asyncio.gather(*running)
+        await together(looking, *(attempt.run() for attempt in attempts))
         await happens_within(AGAIN_S, _ask_again(attempts))
     finally:
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
         trace.data["urls"] = [_row(attempt.probe) for attempt in attempts]
     _judge(attempts, trace)
 
@@ -121,7 +117,7 @@ async def _addresses(url: IceUrl) -> list[Address]:
 async def _look_at_chains(walk: Walk, ways: Sequence[Way], trace: Trace) -> None:
     """Keep whose certificates `turns:` shows; where nobody known vouches, who signs elsewhere."""
     wanted = [way for way in ways if way.url.transport == "tls" and way.configured]
-    chains = await asyncio.gather(*(show_chain(way, trace, walk.target.ca_file) for way in wanted))
+    chains = await together(*(show_chain(way, trace, walk.target.ca_file) for way in wanted))
     if walk.route is not None and any(chain is not None and chain.foreign for chain in chains):
         await ask_controls(walk, walk.route, trace)
 
