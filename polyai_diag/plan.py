@@ -48,7 +48,7 @@ PLAN: tuple[Step, ...] = (
     ),
     Step("stun", stun, "STUN over UDP", 8, after=("gateway",)),
     Step("turn", turn, "TURN, every transport", 15, after=("gateway",)),
-    Step("nat", nat, "Address translation", 10, after=("stun",)),
+    Step("nat", nat, "Address translation", 25, after=("stun",)),
     Step("opus", opus, "Opus negotiation", 3, needs=("signaling",), places_call=True),
     Step("call", call, "ICE, DTLS, RTP", 22, needs=("opus",), places_call=True),
     Step("audio", audio, "Sound there and back", 30, needs=("call",), places_call=True),

@@ -169,9 +169,9 @@ class _Attempt:
         if address is None:
             return Measured.BLOCKED, f"the name leads nowhere: {self._failure()}"
         url = parse_ice_url(f"stun:{address}")
-        asked = await ask_bindings(url, address, self._trace)
+        asked = await ask_bindings(url, address, tls_context(self._ca_file), self._trace, train=1)
         if asked.answered:
-            return Measured.WORKS, f"answers in {milliseconds(min(asked.round_trips_ms))}"
+            return Measured.WORKS, f"answers in {milliseconds(min(asked.answered_ms, default=0))}"
         if self._line.tls:
             return Measured.UNKNOWN, "a DTLS port need not answer STUN: only a call can tell"
         return Measured.BLOCKED, self._failure()

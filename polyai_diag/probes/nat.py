@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import asyncio
+import socket
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from polyai_diag import stun_message
+from polyai_diag.analysis.addresses import kind_of
+from polyai_diag.analysis.nat import (
+    ADDRESS_DEPENDENT,
+    INDEPENDENT,
+    PORT_DEPENDENT,
+    UNKNOWN,
+    Address,
+    classify_mapping,
+)
 from polyai_diag.probes.stun_transport import (
     KNOWN,
-    Address,
     StunTransport,
     mapped_address,
     open_udp,
@@ -20,56 +31,64 @@ if TYPE_CHECKING:
 
     from polyai_diag.probes.trace import Trace
 
-TIMEOUT_S = 1.2
-INDEPENDENT = "endpoint-independent"
-ADDRESS_DEPENDENT = "address-dependent"
-PORT_DEPENDENT = "address-and-port-dependent"
-UNKNOWN = "unknown"
+TIMEOUT_S = 2.0
 
 
-class Nat(NamedTuple):
+@dataclass
+class Nat:
     """What was found out; `unknown` where no server could tell."""
 
-    mapping: str
-    filtering: str
-    mapped: list[Address]
+    mapping: str = UNKNOWN
+    filtering: str = UNKNOWN
+    mapped: dict[Address, Address] = field(default_factory=dict)  # by whom it was seen
+    translated: bool | None = None  # whether there is a translation at all
+    behaviour_server: Address | None = None  # one that offers RFC 5780
+
+    @property
+    def mapped_addresses(self) -> list[Address]:
+        """Each address that this machine was seen at, once."""
+        return list(dict.fromkeys(self.mapped.values()))
+
+    @property
+    def exits(self) -> list[str]:
+        """The hosts of these: more than one where there are several ways out."""
+        return list(dict.fromkeys(host for host, _ in self.mapped.values()))
 
 
 async def ask_nat(servers: Sequence[Address], trace: Trace) -> Nat:
-    """Ask several servers from one socket; use RFC 5780 where one of them offers it.
+    """Ask several servers, of one family, from one socket; use RFC 5780 where one offers it.
 
     Filtering is asked from a socket of its own: who was written to may answer through any filter.
     """
+    found = Nat()
     if not servers:
-        return Nat(UNKNOWN, UNKNOWN, [])
-    async with open_udp(local_host=_any_local(servers[0])) as transport:
-        mapped: dict[Address, Address] = {}
-        other: tuple[Address, Address] | None = None
-        for server in servers:
-            found = await _map(transport, server, trace, mapped)
-            other = other or ((server, found) if found else None)
-        if other is not None:
-            primary, alternate = other
-            for server in ((alternate[0], primary[1]), alternate):
-                await _map(transport, server, trace, mapped)
-    filtering = await _filtering(other[0], trace) if other else UNKNOWN
-    return Nat(classify_mapping(mapped), filtering, list(dict.fromkeys(mapped.values())))
+        return found
+    async with open_udp(local_host=any_local(servers[0])) as transport:
+        asked = [_map(transport, server, trace, found.mapped) for server in servers]
+        others = dict(zip(servers, await asyncio.gather(*asked), strict=True))
+        offering = [(server, other) for server, other in others.items() if other]
+        for server, other in offering[:1]:
+            await _ask_alternates(transport, server, other, found, trace)
+        _compare_with_local(found, transport)
+    found.mapping = classify_mapping(found.mapped)
+    if found.behaviour_server is not None:
+        found.filtering = await _filtering(found.behaviour_server, trace)
+    return found
 
 
-def classify_mapping(mapped: dict[Address, Address]) -> str:
-    """Name the mapping from what one socket looked like to several destinations (RFC 4787 §4.1).
+def any_local(server: Address) -> str:
+    """Bind where the answer can come from both of a loopback server's addresses."""
+    return "::" if ":" in server[0] else "0.0.0.0"  # noqa: S104 - a probe's own socket, for a second
 
-    `mapped` is destination → reflexive address. One destination alone tells nothing.
-    """
-    if len(mapped) < 2:
-        return UNKNOWN
-    if len(set(mapped.values())) == 1:
-        return INDEPENDENT
-    by_host: dict[str, set[Address]] = {}
-    for (host, _), reflexive in mapped.items():
-        by_host.setdefault(host, set()).add(reflexive)
-    per_port = any(len(reflexive) > 1 for reflexive in by_host.values())
-    return PORT_DEPENDENT if per_port else ADDRESS_DEPENDENT
+
+async def _ask_alternates(
+    transport: StunTransport, server: Address, other: Address, found: Nat, trace: Trace
+) -> None:
+    """Ask the other address at both ports; only who answers there can be a test of filters."""
+    alternates = ((other[0], server[1]), other)
+    await asyncio.gather(*(_map(transport, a, trace, found.mapped) for a in alternates))
+    if all(alternate in found.mapped for alternate in alternates):
+        found.behaviour_server = server
 
 
 async def _map(
@@ -82,33 +101,59 @@ async def _map(
         mapped[server] = mapped_address(reply.message)
         seen.note(mapped_address=shown(mapped[server]))
         other: Address | None = reply.message.attributes.get("OTHER-ADDRESS")
-        return other if other and other[0] != server[0] and other[1] != server[1] else None
+        return other if other and _can_be_another(other, server) else None
     return None
 
 
+def _can_be_another(other: Address, server: Address) -> bool:
+    """Whether it is worth asking: a server behind a NAT of its own names an address of no use."""
+    differs = other[0] != server[0] and other[1] not in (server[1], 0)
+    return differs and kind_of(other[0]) == kind_of(server[0]) and _family(other) == _family(server)
+
+
+def _family(address: Address) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+
+
+def _compare_with_local(found: Nat, transport: StunTransport) -> None:
+    """Note whether what the servers see is this very socket."""
+    for server, seen_as in list(found.mapped.items())[:1]:
+        with socket.socket(_family(server), socket.SOCK_DGRAM) as probe:
+            probe.connect(server)  # sends nothing: it chooses the local address
+            local_host = probe.getsockname()[0]
+        local_port = transport.local_address[1] if transport.local_address else 0
+        found.translated = seen_as != (local_host, local_port)
+
+
 async def _filtering(server: Address, trace: Trace) -> str:
-    async with open_udp(local_host=_any_local(server)) as transport:
-        if await _answers(transport, server, CHANGE_IP | CHANGE_PORT, trace):
-            return INDEPENDENT
-        if await _answers(transport, server, CHANGE_PORT, trace):
-            return ADDRESS_DEPENDENT
+    """Let the server answer from elsewhere; it was seen to answer there when asked there."""
+    async with open_udp(local_host=any_local(server)) as transport:
+        for change, name in (
+            (CHANGE_IP | CHANGE_PORT, INDEPENDENT),
+            (CHANGE_PORT, ADDRESS_DEPENDENT),
+        ):
+            passed = await _answers(transport, server, change, trace)
+            if passed is None:
+                return UNKNOWN
+            if passed:
+                return name
         return PORT_DEPENDENT
 
 
-async def _answers(transport: StunTransport, server: Address, change: int, trace: Trace) -> bool:
-    """Ask for an answer from elsewhere; silence is how a filter shows, and no failure."""
+async def _answers(
+    transport: StunTransport, server: Address, change: int, trace: Trace
+) -> bool | None:
+    """Ask for an answer from elsewhere; silence is how a filter shows, and no failure.
+
+    None where the server refuses, or answers from where it was asked: that tells nothing.
+    """
     request = stun_message.request(Method.BINDING, {"CHANGE-REQUEST": change})
     with trace.observe("nat_filtering", shown(server), known=KNOWN, change=change) as seen:
         try:
-            reply = await transport.ask(request, timeout_s=TIMEOUT_S, to=server)
+            reply = await transport.ask(request, timeout_s=TIMEOUT_S, to=server, from_anywhere=True)
         except TimeoutError:
             seen.note(answered=False)
             return False
         seen.note(answered=True, answered_from=shown(reply.source))
-        return True
-    return False
-
-
-def _any_local(server: Address) -> str:
-    """Bind where the answer can come from both of a loopback server's addresses."""
-    return "::" if ":" in server[0] else "0.0.0.0"  # noqa: S104 - a probe's own socket, for a second
+        return None if reply.source == server else True
+    return None

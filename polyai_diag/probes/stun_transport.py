@@ -6,20 +6,18 @@ import asyncio
 import contextlib
 import socket
 import time
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from polyai_diag import stun_message
 from polyai_diag.failures import Failure, classify_stun
-from polyai_diag.probes import net
-from polyai_diag.probes.tls import note_tls, within_tls_timeout
 from polyai_diag.stun_message import Class, Message, StreamSplitter, StunMalformed
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Callable, Sequence
 
-    from polyai_diag.probes.trace import Known, Trace
-    from polyai_diag.target import IceUrl
+    from polyai_diag.probes.trace import Known
 
 RETRANSMIT_S = (0.0, 0.2, 0.5, 1.0, 1.6, 2.4)
 """When a request over UDP goes out again: denser than RFC 8489 §6.2.1, which takes 39.5 s."""
@@ -51,60 +49,106 @@ class Reply(NamedTuple):
     source: Address
 
 
+class Arrival(NamedTuple):
+    """A response, from whom and when (monotonic) it came."""
+
+    message: Message
+    source: Address
+    at_s: float
+
+
+class _Waiting(NamedTuple):
+    answer: asyncio.Future[Arrival]
+    only_from: Address | None
+
+
 class StunTransport:
     """Sends requests to one server and hands each answer to who asked for it.
 
-    Whatever else arrives (ChannelData, Data indications) goes to `on_other`.
+    Whatever else arrives (ChannelData, indications, requests) goes to `on_other`. Answers that
+    nobody can use are dropped and counted in `malformed`: not STUN, an unknown transaction, an
+    attribute that would have to be understood (RFC 8489 §6.3.3), another source than was asked.
+    What comes to a connected socket from elsewhere the system itself drops, uncounted.
     """
 
     def __init__(self, *, reliable: bool) -> None:
         self.on_other: Callable[[bytes], None] | None = None
         self.local_address: Address | None = None
+        self.malformed = 0
         self._reliable = reliable
-        self._waiting: dict[bytes, asyncio.Future[tuple[Message, Address]]] = {}
+        self._waiting: dict[bytes, _Waiting] = {}
+        self._asked: set[bytes] = set()  # an answer that comes twice, or too late, is no lie
         self._send: Callable[[bytes, Address | None], None] = _not_open
         self._close: Callable[[], None] = lambda: None
         self.broken: Exception | None = None
 
     async def ask(
-        self, request: Message, *, timeout_s: float, to: Address | None = None, once: bool = False
+        self,
+        request: Message,
+        *,
+        timeout_s: float,
+        to: Address | None = None,
+        once: bool = False,
+        from_anywhere: bool = False,
     ) -> Reply:
         """Send a request, over UDP repeatedly unless `once`, and wait for its success response.
 
+        An answer counts only if it comes from where was asked, unless `from_anywhere`.
         Raises StunRefused for an error response, StunMalformed for bytes that are no STUN on a
         stream, TimeoutError, OSError.
         """
-        answer: asyncio.Future[tuple[Message, Address]] = asyncio.get_running_loop().create_future()
-        self._waiting[request.transaction_id] = answer
         started_s = time.monotonic()
-        resending = asyncio.create_task(self._send_again(bytes(request), to, once=once))
+        only_from = None if from_anywhere else to
+        resending = self._send_repeatedly(bytes(request), to, once=once)
         try:
-            if self.broken is not None:
-                raise self.broken
-            async with asyncio.timeout(timeout_s):
-                message, source = await answer
+            arrival = await self.expect(request, timeout_s=timeout_s, only_from=only_from)
         finally:
             resending.cancel()
-            del self._waiting[request.transaction_id]
-        if message.message_class is Class.ERROR:
-            raise StunRefused(message)
-        return Reply(message, (time.monotonic() - started_s) * 1000, source)
+        if arrival.message.message_class is Class.ERROR:
+            raise StunRefused(arrival.message)
+        return Reply(arrival.message, (arrival.at_s - started_s) * 1000, arrival.source)
 
-    def send(self, data: bytes) -> None:
+    async def expect(
+        self, request: Message, *, timeout_s: float, only_from: Address | None = None
+    ) -> Arrival:
+        """Wait for the answer to a request, whoever sends it. Raises as `ask` does."""
+        if self.broken is not None:
+            raise self.broken
+        answer: asyncio.Future[Arrival] = asyncio.get_running_loop().create_future()
+        self._waiting[request.transaction_id] = _Waiting(answer, only_from)
+        self._asked.add(request.transaction_id)
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await answer
+        finally:
+            del self._waiting[request.transaction_id]
+
+    def send(self, data: bytes, to: Address | None = None) -> None:
         """Send bytes that want no answer: ChannelData, an indication."""
-        self._send(data, None)
+        self._send(data, to)
 
     def close(self) -> None:
         """Close the socket."""
         self._close()
 
-    async def _send_again(self, data: bytes, to: Address | None, *, once: bool) -> None:
+    def _send_repeatedly(
+        self, data: bytes, to: Address | None, *, once: bool
+    ) -> asyncio.Task[None]:
+        """Send at once, and over UDP again while nobody cancels the task that is returned."""
+        self._try_to_send(data, to)
+        again_s = () if once or self._reliable else RETRANSMIT_S[1:]
+        return asyncio.create_task(self._send_again(data, to, again_s))
+
+    async def _send_again(self, data: bytes, to: Address | None, times_s: Sequence[float]) -> None:
         previous_s = 0.0
-        for at_s in RETRANSMIT_S[:1] if once or self._reliable else RETRANSMIT_S:
+        for at_s in times_s:
             await asyncio.sleep(at_s - previous_s)
             previous_s = at_s
-            with contextlib.suppress(OSError):
-                self._send(data, to)
+            self._try_to_send(data, to)
+
+    def _try_to_send(self, data: bytes, to: Address | None) -> None:
+        with contextlib.suppress(OSError):
+            self._send(data, to)
 
     def received(self, data: bytes, source: Address) -> None:
         """Take one message; what is malformed over UDP is anyone's, and dropped."""
@@ -113,19 +157,30 @@ class StunTransport:
             return
         try:
             message = stun_message.parse(data)
+            not_understood = stun_message.unknown_required(data)
         except StunMalformed:
+            self.malformed += 1
             return
         if message.message_class not in (Class.RESPONSE, Class.ERROR):
             self._other(data)
-            return
-        answer = self._waiting.get(message.transaction_id)
-        if answer is not None and not answer.done():
-            answer.set_result((message, source))
+        elif not_understood:
+            self.malformed += 1
+        else:
+            self._answered(Arrival(message, source, time.monotonic()))
+
+    def _answered(self, arrival: Arrival) -> None:
+        waiting = self._waiting.get(arrival.message.transaction_id)
+        if waiting is None:
+            self.malformed += arrival.message.transaction_id not in self._asked
+        elif waiting.only_from and not _same(waiting.only_from, arrival.source):
+            self.malformed += 1
+        elif not waiting.answer.done():
+            waiting.answer.set_result(arrival)
 
     def broke(self, exc: Exception) -> None:
         """Let everyone who waits know that no answer will come."""
         self.broken = exc
-        for answer in self._waiting.values():
+        for answer, _ in self._waiting.values():
             if not answer.done():
                 answer.set_exception(exc)
 
@@ -141,6 +196,13 @@ class StunTransport:
     def _other(self, data: bytes) -> None:
         if self.on_other is not None:
             self.on_other(data)
+        else:
+            self.malformed += 1
+
+
+def _same(one: Address, other: Address) -> bool:
+    """Whether two addresses are one, however they are written."""
+    return one[1] == other[1] and ip_address(one[0]) == ip_address(other[0])
 
 
 def _not_open(_data: bytes, _to: Address | None) -> None:
@@ -212,36 +274,26 @@ async def open_udp(
         owner.close()
 
 
-async def open_stream(
-    url: IceUrl,
-    addresses: Sequence[net.Address],
-    context: ssl.SSLContext,
-    trace: Trace,
-    **notes: Any,
-) -> StunTransport | None:
-    """Connect to a TCP or TLS server; None when it failed, and the trace says at which stage."""
-    sock = await net.connect_any(list(addresses), trace, url=url.url, **notes)
-    if sock is None:
-        return None
-    loop = asyncio.get_running_loop()
+async def stream_over(
+    sock: socket.socket, host: str, port: int, tls: ssl.SSLContext | None = None
+) -> tuple[StunTransport, ssl.SSLObject | None]:
+    """Speak STUN over a connected socket, inside TLS where a context is given.
+
+    The socket is taken over, and closed when this fails. Raises OSError (ssl.SSLError); the
+    caller sets the limit.
+    """
     owner = StunTransport(reliable=True)
-    server = (addresses[0].host, url.port)
-    if url.transport == "tcp":
-        transport, _ = await loop.create_connection(lambda: _Stream(owner, server), sock=sock)
-        return _opened(owner, transport)
-    endpoint = str(net.Address(addresses[0].family, url.host, url.port))
-    with trace.observe("tls_handshake", endpoint, url=url.url, **notes) as seen:
-        try:
-            async with within_tls_timeout(seen):
-                transport, _ = await loop.create_connection(
-                    lambda: _Stream(owner, server), sock=sock, ssl=context, server_hostname=url.host
-                )
-        except BaseException:
-            sock.close()
-            raise
-        note_tls(seen, transport.get_extra_info("ssl_object"))
-        return _opened(owner, transport)
-    return None
+    try:
+        transport, _ = await asyncio.get_running_loop().create_connection(
+            lambda: _Stream(owner, (host, port)),
+            sock=sock,
+            ssl=tls,
+            server_hostname=host if tls else None,
+        )
+    except BaseException:
+        sock.close()
+        raise
+    return _opened(owner, transport), transport.get_extra_info("ssl_object")
 
 
 def _opened(owner: StunTransport, transport: asyncio.Transport) -> StunTransport:

@@ -6,28 +6,51 @@ import asyncio
 from statistics import median
 from typing import TYPE_CHECKING
 
+from polyai_diag.analysis.quality import jitter_of, loss_of, median_interval
+from polyai_diag.analysis.udp import Udp
 from polyai_diag.failures import Failure
 from polyai_diag.model import Status
 from polyai_diag.probes import net
 from polyai_diag.probes.dns import resolve
-from polyai_diag.probes.stun import Bindings, ask_bindings
+from polyai_diag.probes.stun import (
+    TRAIN_REQUESTS,
+    TRAIN_REQUESTS_THOROUGH,
+    Bindings,
+    ask_bindings,
+    has_route,
+)
 from polyai_diag.probes.stun_transport import shown
 from polyai_diag.steps.gateway import find_ice_servers
 from polyai_diag.steps.walk import Walk, run_check
 from polyai_diag.target import IceUrl, parse_ice_url
 
 if TYPE_CHECKING:
-    from polyai_diag.model import StepResult
+    import socket
+    from collections.abc import Sequence
+
+    from polyai_diag.model import Json, StepResult
     from polyai_diag.probes.trace import Trace
     from polyai_diag.target import Target
 
 PUBLIC_STUN_URL = "stun:stun.l.google.com:19302"
 MAX_SERVERS = 8
+MAX_OF_A_FAMILY = 2
 NO_SERVER = "no STUN or TURN server over UDP is known"
+_MEASURED = (
+    "rtt_ms",
+    "rtt_interval_ms",
+    "jitter_ms",
+    "jitter_interval_ms",
+    "loss_percent",
+    "loss_interval_percent",
+)
 
 
 async def check_stun(target: Target) -> StepResult:
-    """Ask every STUN and TURN server for a binding over UDP, TCP to the same hosts as control."""
+    """Ask every STUN and TURN server for bindings over UDP, by IPv4 and IPv6.
+
+    TCP, and TLS on its ports, to the same hosts is the control.
+    """
     return await run_check(stun, "stun", target)
 
 
@@ -48,39 +71,81 @@ async def stun(walk: Walk, trace: Trace) -> None:
         trace.end(Status.SKIPPED, NO_SERVER)
         return
     trace.progress(f"Asking {len(urls)} server{'s' * (len(urls) != 1)} over UDP")
-    asked = await asyncio.gather(*(_ask(url, trace) for url in urls))
+    asked = [
+        row for rows in await asyncio.gather(*(_ask(u, walk, trace) for u in urls)) for row in rows
+    ]
     answering = [result for result in asked if result.answered]
     walk.udp_silent = any(result.sent for result in asked) and not answering
     walk.stun_url = next((r.url for r in answering if r.url.startswith("stun:")), None)
-    trace.data["udp"] = "open" if answering else "silent" if walk.udp_silent else "unknown"
-    trace.data["servers"] = [_row(result) for result in asked]
+    trace.data["udp"] = _standing(asked, online=walk.signaling is not None)
+    trace.data["servers"] = [_row(result) for result in asked if result.address is not None]
     if any(result.failure for result in asked):
         trace.fail(f"{len(asked) - len(answering)} of {len(asked)} servers gave no answer over UDP")
 
 
-async def _ask(url: IceUrl, trace: Trace) -> Bindings:
-    """Ask over UDP, and connect by TCP at the same time: the control that the host is up."""
+async def _ask(url: IceUrl, walk: Walk, trace: Trace) -> list[Bindings]:
+    """Ask every address of one server side by side."""
     addresses = await resolve(url.host, url.port, trace)
     if not addresses:
-        return Bindings(url.url, failure=Failure.DNS_NO_ANSWER)
-    address = net.for_udp(addresses)
-    result, _ = await asyncio.gather(
-        ask_bindings(url, address, trace), _control(url, address, trace)
+        return [Bindings(url.url, failure=Failure.DNS_NO_ANSWER)]
+    train = TRAIN_REQUESTS_THOROUGH if walk.target.thorough else TRAIN_REQUESTS
+    return await asyncio.gather(
+        *(
+            ask_bindings(url, address, walk.context, trace, train=train)
+            for address in addresses_to_ask(addresses)
+        )
     )
-    return result
 
 
-async def _control(url: IceUrl, address: net.Address, trace: Trace) -> None:
-    sock = await net.connect_tcp(address, trace, timeout_s=2.0, control=True, url=url.url)
-    if sock is not None:
-        sock.close()
+def addresses_to_ask(addresses: Sequence[net.Address]) -> list[net.Address]:
+    """Choose of a name's addresses: both families, as far as this machine has a way to them.
+
+    Of this machine's own there is one alone: every machine calls `localhost` by two, whatever
+    listens there.
+    """
+    if all(net.is_loopback(address.host) for address in addresses):
+        return [net.for_udp(addresses)]
+    by_family: dict[socket.AddressFamily, list[net.Address]] = {}
+    for address in addresses:
+        by_family.setdefault(address.family, []).append(address)
+    chosen = [address for family in by_family.values() for address in family[:MAX_OF_A_FAMILY]]
+    return [address for address in chosen if has_route(address)] or chosen[:1]
 
 
-def _row(result: Bindings) -> dict[str, object]:
-    return {
+def _standing(asked: Sequence[Bindings], *, online: bool) -> str:
+    """Say how it stands with UDP as a whole; one answer from anywhere opens it."""
+    if any(result.answered for result in asked):
+        return Udp.OPEN
+    if any(result.malformed for result in asked) or not any(result.sent for result in asked):
+        return "unknown"
+    return Udp.BLOCKED if online or any(result.host_is_up for result in asked) else Udp.SILENT
+
+
+def _row(result: Bindings) -> dict[str, Json]:
+    answered_ms = result.answered_ms
+    row = {
         "url": result.url,
+        "family": result.family,
+        "server": str(result.address),
         "mapped_address": shown(result.mapped) if result.mapped else None,
-        "rtt_ms": round(median(result.round_trips_ms), 2) if result.round_trips_ms else None,
         "sent": result.sent,
         "answered": result.answered,
+        "malformed": result.malformed,
+        "udp": result.udp,
+        **dict.fromkeys(_MEASURED),
     }
+    if answered_ms:
+        row["rtt_ms"] = round(median(answered_ms), 2)
+        row["rtt_interval_ms"] = _rounded(median_interval(answered_ms))
+        lost = loss_of([ms is not None for ms in result.round_trips_ms])
+        row["loss_percent"] = round(lost.percent, 2)
+        row["loss_interval_percent"] = _rounded((lost.low_percent, lost.high_percent))
+    jitter = jitter_of(result.differences_ms)
+    if jitter is not None:
+        row["jitter_ms"] = round(jitter.mean_ms, 2)
+        row["jitter_interval_ms"] = _rounded((jitter.low_ms, jitter.high_ms))
+    return row
+
+
+def _rounded(interval: tuple[float, float]) -> list[float]:
+    return [round(end, 2) for end in interval]

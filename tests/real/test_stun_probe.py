@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import time
 
 import pytest
 
@@ -46,9 +45,8 @@ async def test_silence_and_a_server_that_answers(coturn: Coturn) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as deaf:
         deaf.bind((HOST, 0))
         silent_url = f"stun:localhost:{deaf.getsockname()[1]}"
-        started_s = time.monotonic()
         report = await judged(silent_url, f"stun:{HOST}:{coturn.udp_port}")
-        took_s = time.monotonic() - started_s
+    took_s = report.step("stun").duration_ms / 1000
     assert BLOCKED_S - 0.1 < took_s < BLOCKED_S + 0.7
     assert report.root_causes == ("stun-unreachable",)
     assert "no answer to 12 requests" in report.findings[0].summary
@@ -58,9 +56,8 @@ async def test_silence_and_a_server_that_answers(coturn: Coturn) -> None:
 
 @in_loop
 async def test_a_closed_port_is_told_early() -> None:
-    started_s = time.monotonic()
     report = await judged(f"stun:{HOST}:{closed_port()}")
-    assert time.monotonic() - started_s < 1
+    assert report.step("stun").duration_ms < 1000
     assert report.root_causes == ("stun-unreachable",)
     assert "connection_refused" in report.findings[0].summary
 
