@@ -73,6 +73,7 @@ class Failure(StrEnum):
     SILENCE = "silence"
     PROBE_SOUND_LOST = "probe_sound_lost"
     CALL_ENDED = "call_ended"
+    CONSENT_LOST = "consent_lost"
 
     UNKNOWN_FAILURE = "unknown_failure"
 

@@ -27,7 +27,8 @@ def in_loop(
             await test(*args, **kwargs)
         await asyncio.sleep(CLOSING_S)
         gc.collect(1)
-        assert asyncio.all_tasks() == {asyncio.current_task()}
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        assert left == set(), [task.get_coro() for task in left]
         assert slips == []
 
     @functools.wraps(test)

@@ -34,3 +34,21 @@ def is_public_name(host: str) -> bool:
     name = host.lower().rstrip(".")
     private = any(name == end or name.endswith(f".{end}") for end in _PRIVATE_ENDINGS)
     return "." in name and not private
+
+
+def unrelated(host: str, other: str) -> bool:
+    """Whether two names share no domain of their own; numbers tell nothing, and count as related.
+
+    The last two labels stand for the domain: too coarse for `co.uk`, where it errs to related.
+    """
+    if _is_number(host) or _is_number(other):
+        return False
+    return host.lower().split(".")[-2:] != other.lower().split(".")[-2:]
+
+
+def _is_number(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 MAX_FRAMES = 5000
 MAX_ISSUES = 200
 
-_UNTIMED = (" after 0.0 ms", " in 0 s", "After 0 s of holding, ")  # a paste without times
 _FIRST_LINES = 200  # in which a log's own time is looked for
 
 
@@ -100,7 +99,7 @@ def _judged(text: str, entries: list[Entry], now: datetime) -> Pasted | None:
     redactor = retelling.redactor
     return Pasted(
         _kind(entries, retelling.frames),
-        tuple(_redacted_issues(issues[:MAX_ISSUES], redactor)),
+        tuple(_redacted_issues(_bounded(issues, retelling.frames), redactor)),
         tuple(_redacted(finding, redactor) for finding in findings),
         judged_at,
         started is not None,
@@ -159,6 +158,16 @@ def _issues(entries: list[Entry], judged_at: datetime) -> Iterator[Issue]:
     yield from _compared(frames)
 
 
+def _bounded(issues: list[Issue], frames: int) -> list[Issue]:
+    """Keep the first of a flood, and say so."""
+    notes = []
+    if frames >= MAX_FRAMES:
+        notes.append(info("$", f"no more than the first {MAX_FRAMES} frames are judged"))
+    if len(issues) > MAX_ISSUES:
+        notes.append(info("$", f"{len(issues) - MAX_ISSUES} more faults are left out"))
+    return [*issues[:MAX_ISSUES], *notes]
+
+
 def _taken(issue: Issue) -> Issue:
     """Make a note of what a gateway may refuse, where the paste shows that it did not."""
     refused = issue.severity is not Severity.WARNING
@@ -212,11 +221,8 @@ def _placed(evidence: Evidence, record: Record) -> Evidence:
     if evidence.observation is None:
         return evidence
     seen = record.step(evidence.step).observations[evidence.observation]
-    text = evidence.text
-    for words in _UNTIMED if not seen.duration_ms else ():
-        text = text.replace(words, "")
     place = "; ".join(filter(None, [f"line {seen.notes.get('line')}", seen.notes.get("told")]))
-    return msgspec.structs.replace(evidence, text=f"{text} ({place})")
+    return msgspec.structs.replace(evidence, text=f"{evidence.text} ({place})")
 
 
 def _redacted(finding: Finding, redactor: Redactor) -> Finding:

@@ -56,7 +56,7 @@ class Retelling:
         self.endpoint = find_url(text) or "the gateway"
         self.redactor = Redactor()
         self.frames = 0
-        self.answered = False
+        self.answered = self._in_call = False
         self._judged_at = judged_at
         self._seen: dict[str, list[Observation]] = {name: [] for name in STEP_NAMES}
         self._pending: _Offer | None = None
@@ -261,20 +261,26 @@ class Retelling:
             self._offer_ends(entry, Failure.WEBSOCKET_CLOSED, said.notes)
         elif self._refused or code in _ENDED_WELL or self._gateway_failed:
             return
-        elif self.answered:
-            span = (
-                self._answered_at.until(entry.moment) if self._answered_at and entry.moment else 0
-            )
-            reason = said.notes.get("close_reason")
-            notes = {"detail": f"closed with code {code}{f' ({reason})' if reason else ''}"}
-            told = "" if span else "the paste does not tell how long"
-            self._saw(
-                "audio", "call_hold", entry, said.failure, {**said.notes, **notes}, span or 0, told
-            )
-            self.answered = False
+        elif self._in_call:
+            self._lost(said, entry)
         elif not self._seen["signaling"]:
             told = "the paste does not show what went before"
             self._offer_ends(entry, said.failure, said.notes, told)
+
+    def _lost(self, said: Said, entry: Entry) -> None:
+        """Keep the end of signaling in mid-call; whether the media lived on no paste tells."""
+        self._in_call = False
+        began, ended = self._answered_at, entry.moment
+        span = began.until(ended) if began and ended else None
+        code, reason = said.notes.get("close_code"), said.notes.get("close_reason")
+        notes = {
+            **said.notes,
+            "detail": f"closed with code {code}{f' ({reason})' if reason else ''}",
+        }
+        if span is not None:
+            notes["after_answer_s"] = round(span)
+        told = "" if span else "the paste does not tell how long"
+        self._saw("audio", "call_hold", entry, said.failure, notes, span or 0, told)
 
     def _take_timeout(self, said: Said, entry: Entry) -> None:
         if self._pending is None:
@@ -306,7 +312,8 @@ class Retelling:
 
     def _answer_came(self, entry: Entry) -> None:
         self._offer_ends(entry, None, {})
-        self.answered, self._answered_at = True, entry.moment
+        self.answered = self._in_call = True
+        self._answered_at = entry.moment
 
     def _give_up(self, offer: _Offer, until: Moment | None) -> None:
         """Call it a timeout only where the times show that somebody waited."""

@@ -242,8 +242,9 @@ def describe(observation: Observation) -> str:
     detail = observation.notes.get("detail")
     said = f" ({detail})" if detail else ""
     duration = observation.duration_ms
-    after = f"{duration:.0f} ms" if duration >= 10 else f"{duration:.1f} ms"
-    return f"{observation.operation} {observation.endpoint}: {ending}{said} after {after}"
+    took = f"{duration:.0f} ms" if duration >= 10 else f"{duration:.1f} ms"
+    after = f" after {took}" if duration else ""  # what a log tells may have no times
+    return f"{observation.operation} {observation.endpoint}: {ending}{said}{after}"
 
 
 def _evidence(row: Cause, facts: Facts) -> Iterator[Evidence]:

@@ -68,7 +68,8 @@ def _page_text(body: str) -> str:
 def proxy_blocks_websocket(facts: Facts) -> Iterator[Evidence | Seen]:
     """CONNECT refused, a login wanted, the upgrade stripped, or a block page in place of 101."""
     for seen in facts.failed("proxy_connect"):
-        if not seen.note("not_measured"):
+        to_a_turn_server = seen.note("url") is not None
+        if not seen.note("not_measured") and not to_a_turn_server:
             yield seen
             page = _page_text(str(seen.note("body") or ""))
             if page:

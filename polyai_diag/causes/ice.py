@@ -12,23 +12,82 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+NEEDED_UDP_BYTES = 1200
+"""What DTLS and RTP send at the most: a way that takes so much carries the call."""
+
+
+@cause(
+    "media-ports-blocked",
+    acts=Actor.NETWORK,
+    layer=Layer.UDP,
+    guide=Guide.ICE,
+    title="UDP to the gateway's media ports does not get through",
+    remedy=(
+        "Have outbound UDP to the gateway's media addresses and ports allowed; until then a TURN "
+        "server carries the call, with more delay."
+    ),
+    reference="RFC 8445 §2",
+    breaks=("call",),
+    explains=("ice-failed", "turn-not-configured"),
+)
+def media_ports_blocked(facts: Facts) -> Iterator[Evidence | Seen]:
+    """STUN answers over UDP, checks to the gateway's candidates do not.
+
+    Where they do not through a relay either, the gateway is silent, and no port is blocked.
+    """
+    answering = next(facts.succeeded("stun_binding"), None)
+    if answering is None:
+        return
+    for seen in facts.failed("direct_check"):
+        asked = ", ".join(seen.note("asked") or ())
+        yield seen.says(f"{asked}: no answer over UDP from here to {seen.note('checks')} checks")
+        for relayed in facts.succeeded("ice_connect"):
+            yield relayed.says("Control: the gateway answers the same checks through the relay")
+        yield answering.says(f"Control: {answering.observation.endpoint} answers over UDP")
+    for seen in facts.failed("ice_connect", failures=[Failure.ICE_FAILED]):
+        pairs = [pair for pair in seen.note("pairs") or () if pair.get("obstacle") is None]
+        direct = {p["remote_address"] for p in pairs if p["local_type"] != "relay"}
+        if direct and all(pair["local_type"] != "relay" for pair in pairs):
+            yield seen.says(
+                f"{', '.join(sorted(direct))}: no answer over UDP. A firewall here, or the "
+                "gateway: without a relay there is nothing to compare with"
+            )
+            yield answering.says(f"Control: {answering.observation.endpoint} answers over UDP")
+
+
 @cause(
     "ice-no-candidates",
     acts=Actor.NETWORK,
     layer=Layer.ICE,
     guide=Guide.ICE,
     title="One side offers no usable candidates",
-    remedy="With relay only, a TURN server must work first; else check this machine's interfaces.",
+    remedy=(
+        "With relay only, a TURN server must work first; else check this machine's interfaces. "
+        "Where it is the gateway's side, send PolyAI this report."
+    ),
     reference="RFC 8445 §5.1.1",
     breaks=("call", "signaling"),
+    explains=("turn-not-configured",),
 )
 def ice_no_candidates(facts: Facts) -> Iterator[Evidence | Seen]:
-    """None gathered here, or none offered there."""
+    """None gathered here, none offered there, or only ones that cannot be reached: which."""
     none = [Failure.ICE_NO_CANDIDATES]
     for seen in facts.failed("ice_gather", failures=none):
         yield seen.says("This side gathered no candidates")
     for seen in facts.failed("ice_connect", failures=none):
-        yield seen.says("The gateway offered no candidate that can be paired")
+        if not seen.note("remote_candidates"):
+            yield seen.says("The gateway offered no candidate that can be paired")
+    for seen in facts.failed("ice_connect", failures=[*none, Failure.ICE_FAILED]):
+        for candidate, why in _unreachable(seen):
+            yield seen.says(f"The gateway offers {candidate}: {why}")
+
+
+def _unreachable(seen: Seen) -> list[tuple[str, str]]:
+    """Return the gateway's candidates and why they cannot be reached, if none of them can."""
+    obstacles = seen.note("obstacles") or ()
+    if not all(obstacles):
+        return []
+    return list(zip(seen.note("remote_candidates") or (), obstacles, strict=False))
 
 
 @cause(
@@ -37,15 +96,47 @@ def ice_no_candidates(facts: Facts) -> Iterator[Evidence | Seen]:
     layer=Layer.ICE,
     guide=Guide.ICE,
     title="ICE finds no way between this machine and the gateway",
-    remedy="Configure a TURN server over TCP or TLS; have outbound UDP allowed.",
+    remedy=(
+        "Without a TURN server configure one over TCP or TLS. Where the gateway is silent through "
+        "a relay as well, send PolyAI this report."
+    ),
     reference="RFC 8445 §8.1.2",
     breaks=("call",),
 )
 def ice_failed(facts: Facts) -> Iterator[Evidence | Seen]:
-    """Candidates on both sides, and no pair succeeded."""
+    """Candidates on both sides that could be paired, and no pair succeeded."""
     for seen in facts.failed("ice_connect", failures=[Failure.ICE_FAILED]):
-        pairs = len(seen.note("pairs") or ())
-        yield seen.says(f"{pairs} candidate pairs checked, none works ({seen.note('detail')})")
+        if _unreachable(seen):
+            continue
+        pairs = seen.note("pairs") or ()
+        yield seen.says(f"{len(pairs)} candidate pairs checked, none works ({seen.note('detail')})")
+        relayed = {p["remote_address"] for p in pairs if p["local_type"] == "relay"}
+        if relayed:
+            said = f"{', '.join(sorted(relayed))}: silent through the relay as well"
+            yield seen.says(f"{said}, so this network alone is not at fault")
+
+
+@cause(
+    "ice-disconnected",
+    acts=Actor.NETWORK,
+    layer=Layer.ICE,
+    guide=Guide.ICE,
+    title="The media path is lost in mid-call",
+    remedy=(
+        "Look at what changed at that second: Wi-Fi roaming, a VPN that reconnects, a firewall "
+        "that ends UDP flows after a while. The call cannot move on: it must be placed again."
+    ),
+    reference="RFC 7675 §5.1",
+    breaks=("call", "audio"),
+)
+def ice_disconnected(facts: Facts) -> Iterator[Evidence | Seen]:
+    """Checks of the nominated pair and packets stay away, while nobody has ended the call."""
+    for seen in facts.failed("call_hold", "call_watch", failures=[Failure.CONSENT_LOST]):
+        websocket = "answers" if seen.note("websocket_answers") else "does not answer either"
+        yield seen.says(
+            f"{seen.note('after_connecting_s')} s after it connected the media path died: "
+            f"{seen.note('detail')}, and the WebSocket {websocket}"
+        )
 
 
 @cause(
@@ -55,13 +146,47 @@ def ice_failed(facts: Facts) -> Iterator[Evidence | Seen]:
     guide=Guide.ICE,
     title="The gateway ends the call early",
     remedy="Send PolyAI this report: callSid and the second are in it.",
-    breaks=("audio",),
+    breaks=("call", "audio"),
 )
 def call_ended_early(facts: Facts) -> Iterator[Evidence | Seen]:
-    """The gateway's `close` while the call was held."""
-    for seen in facts.failed("call_hold", failures=[Failure.CALL_ENDED]):
-        after_s = seen.observation.duration_ms / 1000
-        yield seen.says(f"After {after_s:.0f} s of holding, {seen.note('detail')}")
+    """The gateway's `close`, its DTLS close, or its silence, in mid-call."""
+    for seen in facts.failed("call_hold", "call_watch", failures=[Failure.CALL_ENDED]):
+        answered_s, connected_s = seen.note("after_answer_s"), seen.note("after_connecting_s")
+        when = "In mid-call"
+        if answered_s is not None:
+            when = f"{answered_s} s after the answer"
+        elif connected_s is not None:
+            when = f"{connected_s} s after the media was connected"
+        yield seen.says(f"{when} {seen.note('detail')}")
+
+
+@cause(
+    "mtu-blackhole",
+    acts=Actor.NETWORK,
+    layer=Layer.NETWORK,
+    guide=Guide.ICE,
+    title="Large packets vanish on the way (an MTU black hole)",
+    remedy=(
+        "Let ICMP 'fragmentation needed' (IPv4) and 'packet too big' (IPv6) pass the firewall, or "
+        "clamp TCP's MSS on the VPN or router; until then lower this machine's MTU."
+    ),
+    reference="RFC 2923 §2.1, RFC 8899",
+    breaks=("gateway", "signaling", "call"),
+    explains=("gateway-unreachable", "signaling-timeout", "dtls-failed", "no-audio-received"),
+)
+def mtu_blackhole(facts: Facts) -> Iterator[Evidence | Seen]:
+    """What stalls passes in smaller packets; over UDP at a size that the call needs.
+
+    Where DTLS was lost any size that vanishes counts: its certificates fill whole packets.
+    """
+    for seen in facts.failed("mtu_probe"):
+        failing, largest = seen.note("failing_bytes"), seen.note("largest_bytes")
+        over_udp = seen.note("leg") == "udp"
+        harmless = over_udp and not any(facts.failed("dtls_handshake"))
+        if None in (failing, largest) or (harmless and failing > NEEDED_UDP_BYTES):
+            continue
+        to = f"{'UDP' if over_udp else 'TCP'} to {seen.observation.endpoint}"
+        yield seen.says(f"{to}: {seen.note('detail')}")
 
 
 @cause(
@@ -83,5 +208,9 @@ def dtls_failed(facts: Facts) -> Iterator[Evidence | Seen]:
         if seen.observation.failure is Failure.DTLS_FINGERPRINT_MISMATCH:
             shown, agreed = seen.note("fingerprint_shown"), seen.note("fingerprints_agreed")
             yield seen.says(f"The certificate shown ({shown}) is not the one agreed ({agreed})")
+            continue
+        yield seen.says(f"ICE connected; {describe(seen.observation)}")
+        if seen.note("relay_transport") in ("tcp", "tls"):
+            yield seen.says("It was hidden in a relay over TCP: no firewall here can tell DTLS")
         else:
-            yield seen.says(f"ICE connected; {describe(seen.observation)}")
+            yield seen.says("Control not made: another call, relay-only over TLS, would tell")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from polyai_diag.analysis.addresses import PUBLIC
 from polyai_diag.causes.engine import Facts, Layer, Seen, cause
+from polyai_diag.causes.turn_ways import counts
 from polyai_diag.failures import Failure
 from polyai_diag.model import Actor, Severity
 
@@ -121,7 +122,8 @@ def captive_portal(facts: Facts) -> Iterator[Evidence | Seen]:
     """Plain HTTP is answered by somebody else, who sends the client elsewhere."""
     if any(facts.succeeded("portal_check", known_page=True)):
         return
-    for seen in facts.failed("portal_check", failures=[Failure.HTTP_REDIRECT, Failure.HTTP_STATUS]):
+    another = (Failure.HTTP_REDIRECT, Failure.HTTP_STATUS, Failure.HTTP_MALFORMED)
+    for seen in facts.failed("portal_check", failures=another):
         yield seen.says(f"{seen.observation.endpoint}: {seen.note('detail')}")
 
 
@@ -162,7 +164,12 @@ def _effect_of_interception(facts: Facts) -> Severity:
     reference="RFC 8446 §1",
     breaks=("gateway",),
     effect=_effect_of_interception,
-    explains=("tls-certificate-invalid", "ice-servers-unavailable", "turn-unreachable"),
+    explains=(
+        "tls-certificate-invalid",
+        "ice-servers-unavailable",
+        "turn-unreachable",
+        "turn-tls-intercepted",
+    ),
 )
 def tls_intercepted(facts: Facts) -> Iterator[Evidence | Seen]:
     """One and the same foreign issuer signs for hosts that have nothing to do with each other."""
@@ -194,6 +201,8 @@ def tls_intercepted(facts: Facts) -> Iterator[Evidence | Seen]:
 def tls_certificate_invalid(facts: Facts) -> Iterator[Evidence | Seen]:
     """Expired, not yet valid, of another host, or of an unknown authority: which."""
     for seen in facts.failed("tls_handshake", failures=_BAD_CERTIFICATE):
+        if seen.step == "turn" and not counts(facts, seen):
+            continue
         failure = seen.observation.failure or Failure.TLS_UNTRUSTED
         chain = next(facts.succeeded("tls_chain", endpoint=seen.observation.endpoint), None)
         said = _BAD_CERTIFICATE[failure]

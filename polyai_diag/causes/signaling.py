@@ -51,7 +51,8 @@ def signaling_timeout(facts: Facts) -> Iterator[Evidence | Seen]:
     """The offer went out, and nothing came back."""
     for seen in facts.failed("offer_answer", failures=[Failure.GENERIC_TIMEOUT]):
         waited_s = seen.observation.duration_ms / 1000
-        yield seen.says(f"Offer sent, nothing came back in {waited_s:.0f} s")
+        within = f" in {waited_s:.0f} s" if waited_s else ""  # a log may tell no times
+        yield seen.says(f"Offer sent, nothing came back{within}")
 
 
 @cause(
@@ -102,9 +103,10 @@ def signaling_protocol_violation(facts: Facts) -> Iterator[Evidence | Seen]:
 def signaling_lost(facts: Facts) -> Iterator[Evidence | Seen]:
     """Gone after the answer: code and second; media may live on."""
     for seen in facts.failed("call_hold", failures=[Failure.WEBSOCKET_CLOSED]):
-        lives_on = "; the audio goes on" if seen.note("media_lives_on") else ", and the audio too"
-        after_s = seen.note("after_answer_s")
-        yield seen.says(f"{after_s} s after the answer {seen.note('detail')}{lives_on}")
+        lives_on, after_s = seen.note("media_lives_on"), seen.note("after_answer_s")
+        audio = {True: "; the audio goes on", False: ", and the audio too"}.get(lives_on, "")
+        when = "After the answer" if after_s is None else f"{after_s} s after the answer"
+        yield seen.says(f"{when} {seen.note('detail')}{audio}")
 
 
 @cause(

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from polyai_diag.analysis.turn_username import expires_at
 from polyai_diag.causes.engine import Facts, Layer, Seen, cause
+from polyai_diag.causes.turn_ways import counts, is_configured, near, url_of
 from polyai_diag.causes.udp import ice_url, udp_blocked
 from polyai_diag.failures import Failure
-from polyai_diag.model import Actor, Evidence, Guide
+from polyai_diag.model import Actor, Evidence, Guide, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
 
-_TURN_CONNECTING = ("tcp_connect", "tls_handshake", "turn_challenge", "dns_lookup")
+_CONNECTING = ("dns_lookup", "tcp_connect", "proxy_connect", "tls_handshake", "turn_challenge")
+_ASKING = ("turn_challenge", "turn_allocate")
 _REJECTED = (
     Failure.STUN_UNAUTHORIZED,
     Failure.STUN_BAD_REQUEST,  # some servers answer a bad credential so
     Failure.STUN_WRONG_CREDENTIALS,
 )
+_FULL = (Failure.STUN_QUOTA_REACHED, Failure.STUN_OUT_OF_CAPACITY)
 _REFUSED = (
     Failure.STUN_FORBIDDEN,
     Failure.STUN_UNSUPPORTED_FAMILY,
     Failure.STUN_UNSUPPORTED_TRANSPORT,
     Failure.STUN_ALLOCATION_MISMATCH,
     Failure.STUN_STALE_NONCE,  # again, after the nonce was renewed
-    Failure.STUN_ERROR,
+    Failure.STUN_ERROR,  # 300 again after it was followed, 420, 5xx: the detail says which
 )
 _CUT_OFF = (
     Failure.GENERIC_TIMEOUT,
@@ -34,6 +38,21 @@ _CUT_OFF = (
     Failure.CONNECTION_RESET,
     Failure.STUN_MALFORMED,
 )
+_STAGES = {
+    "dns_lookup": "name lookup",
+    "tcp_connect": "TCP",
+    "proxy_connect": "the proxy",
+    "tls_handshake": "TLS",
+    "turn_challenge": "the first request",
+    "turn_allocate": "the signed request",
+}
+
+
+def _effect_of_unreachable(facts: Facts) -> Severity:
+    """A dead URL is a warning while its server works by another."""
+    working = {s.host for s in facts.succeeded("turn_allocate") if is_configured(s)}
+    dead = any(seen.host not in working for seen in _unreached(facts))
+    return Severity.CRITICAL if dead and facts.broken("call") else Severity.WARNING
 
 
 @cause(
@@ -45,25 +64,40 @@ _CUT_OFF = (
     remedy="Check the URL's host, port and transport; have that port allowed outbound.",
     reference="RFC 8656 §3.1",
     breaks=("call",),
-    explains=("ice-no-candidates",),
+    effect=_effect_of_unreachable,
+    explains=("ice-no-candidates", "ice-failed", "stun-unreachable"),
 )
 def turn_unreachable(facts: Facts) -> Iterator[Evidence | Seen]:
     """A URL fails before its server has granted or refused a relay; the stage is named.
 
     UDP that fails because all UDP does is udp-blocked's, not this server's.
     """
+    for seen in _unreached(facts):
+        by = (
+            f" through {seen.note('through')}"
+            if seen.observation.operation == "proxy_connect"
+            else ""
+        )
+        stage = _STAGES[seen.observation.operation]
+        said = seen.note("detail") or seen.observation.failure
+        same_host = (s for s in facts.succeeded("turn_allocate") if s.host == seen.host)
+        working = sorted({url_of(s) for s in same_host})
+        others = f"works: {', '.join(working)}" if working else "no other transport works"
+        yield seen.says(f"{url_of(seen)}{by}: {stage} fails ({said}); {others}")
+
+
+def _unreached(facts: Facts) -> Iterator[Seen]:
+    """What failed on the way to a configured URL that nothing else leads to."""
     udp_is_silent = bool(list(udp_blocked(facts)))
+    refused = (*_REFUSED, *_FULL)
+    connecting = facts.failed(*_CONNECTING, step="turn")
     cut_off = facts.failed("turn_allocate", failures=_CUT_OFF)
-    for seen in (*facts.failed(*_TURN_CONNECTING, step="turn"), *cut_off):
-        if seen.note("far_end"):
+    for seen in near((*connecting, *cut_off)):
+        if seen.observation.failure in refused or not counts(facts, seen):
             continue
         url = ice_url(seen)
-        if udp_is_silent and url is not None and url.transport == "udp":
-            continue
-        named = seen.note("url") or seen.observation.endpoint
-        working = sorted({s.observation.endpoint for s in _allocated(facts) if s.host == seen.host})
-        others = f"; works: {', '.join(working)}" if working else "; no other transport works"
-        yield seen.says(f"{named}: {seen.observation.operation} {seen.observation.failure}{others}")
+        if not (udp_is_silent and url is not None and url.transport == "udp"):
+            yield seen
 
 
 @cause(
@@ -79,7 +113,7 @@ def turn_unreachable(facts: Facts) -> Iterator[Evidence | Seen]:
 )
 def turn_credentials_rejected(facts: Facts) -> Iterator[Evidence | Seen]:
     """A signed request was refused. The unsigned one always is: that is the challenge."""
-    for seen in facts.failed("turn_allocate", failures=_REJECTED):
+    for seen in _asked(facts, _REJECTED):
         if not _expired(seen, facts.judged_at):
             yield seen.says(f"{seen.observation.endpoint}: {seen.note('detail')}")
 
@@ -97,19 +131,22 @@ def turn_credentials_rejected(facts: Facts) -> Iterator[Evidence | Seen]:
 )
 def turn_credentials_expired(facts: Facts) -> Iterator[Evidence | Seen]:
     """Refused, and the time in the user name has passed."""
-    for seen in facts.failed("turn_allocate", failures=_REJECTED):
+    for seen in _asked(facts, _REJECTED):
         expired = _expired(seen, facts.judged_at)
         if expired is not None:
             yield seen.says(f"{seen.observation.endpoint}: expired {expired:%Y-%m-%d %H:%M} UTC")
 
 
 def _expired(seen: Seen, now: datetime) -> datetime | None:
-    """Return the time in a REST user name (`time`, `time:user`, `user:time`) if it has passed."""
-    for part in str(seen.note("username") or "").split(":"):
-        if part.isascii() and part.isdigit() and len(part) == 10:
-            moment = datetime.fromtimestamp(int(part), UTC)
-            return moment if moment < now else None
-    return None
+    """Return the time in the user name if it has passed."""
+    moment = expires_at(seen.note("username"))
+    return moment if moment is not None and moment < now else None
+
+
+def _asked(facts: Facts, failures: Iterable[Failure], *operations: str) -> Iterator[Seen]:
+    """What servers said no to, of what is configured; the prober's second wish left out."""
+    asked = facts.failed(*(operations or ("turn_allocate",)), failures=failures)
+    return (seen for seen in near(asked) if counts(facts, seen))
 
 
 @cause(
@@ -124,8 +161,15 @@ def _expired(seen: Seen, now: datetime) -> datetime | None:
     explains=("ice-no-candidates",),
 )
 def turn_refused(facts: Facts) -> Iterator[Evidence | Seen]:
-    """403, 440, 442 or another error response on Allocate."""
-    yield from facts.failed("turn_allocate", failures=_REFUSED, far_end=False)
+    """403, 440, 442 or another error response on Allocate; or the relay cannot be kept."""
+    for seen in (*_asked(facts, _REFUSED, *_ASKING), *_not_kept(facts)):
+        said = seen.note("detail") or seen.observation.failure
+        what = "refresh" if seen.observation.operation == "turn_refresh" else "relayed address"
+        yield seen.says(f"{url_of(seen)}: no {what} ({said})")
+
+
+def _not_kept(facts: Facts) -> Iterator[Seen]:
+    return filter(is_configured, facts.failed("turn_refresh", failures=(*_REFUSED, *_REJECTED)))
 
 
 @cause(
@@ -140,9 +184,9 @@ def turn_refused(facts: Facts) -> Iterator[Evidence | Seen]:
     explains=("ice-no-candidates",),
 )
 def turn_quota_reached(facts: Facts) -> Iterator[Evidence | Seen]:
-    """486, other than to the probe's own second allocation."""
-    quota = [Failure.STUN_QUOTA_REACHED]
-    yield from facts.failed("turn_allocate", failures=quota, far_end=False)
+    """486, other than to what the prober itself took."""
+    for seen in _asked(facts, [Failure.STUN_QUOTA_REACHED], *_ASKING):
+        yield seen.says(f"{url_of(seen)}: {seen.note('detail')}; which quota, it does not say")
 
 
 @cause(
@@ -158,29 +202,5 @@ def turn_quota_reached(facts: Facts) -> Iterator[Evidence | Seen]:
 )
 def turn_out_of_capacity(facts: Facts) -> Iterator[Evidence | Seen]:
     """508."""
-    full = [Failure.STUN_OUT_OF_CAPACITY]
-    yield from facts.failed("turn_allocate", failures=full, far_end=False)
-
-
-@cause(
-    "turn-not-configured",
-    acts=Actor.CUSTOMER,
-    layer=Layer.TURN,
-    guide=Guide.ICE,
-    title="No TURN server is configured, and nothing direct gets through",
-    remedy="Configure a TURN server, over TCP or TLS where UDP is blocked.",
-    reference="RFC 8445 §2",
-    breaks=("call",),
-    explains=("ice-failed",),
-)
-def turn_not_configured(facts: Facts) -> Iterator[Evidence | Seen]:
-    """Every direct pair failed, and there is no relay to fall back to."""
-    urls = facts.record.target.get("ice_urls") or ()
-    if any(str(url).lower().startswith("turn") for url in urls):
-        return
-    for seen in facts.failed("ice_connect", failures=[Failure.ICE_FAILED]):
-        yield seen.says("No direct pair works, and no TURN server is configured")
-
-
-def _allocated(facts: Facts) -> Iterator[Seen]:
-    return facts.succeeded("turn_allocate")
+    for seen in _asked(facts, [Failure.STUN_OUT_OF_CAPACITY], *_ASKING):
+        yield seen.says(f"{url_of(seen)}: {seen.note('detail')}")

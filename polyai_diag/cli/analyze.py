@@ -64,7 +64,7 @@ def _as_json(name: str, pasted: Pasted) -> str:
 def _show(name: str, pasted: Pasted) -> None:
     from polyai_diag.cli.console import new_console, print_findings  # noqa: PLC0415
 
-    count = len(pasted.issues)
+    count = sum(issue.severity is not Severity.INFO for issue in pasted.issues)
     print(f"{name}: {pasted.kind}, {count or 'no'} fault{'s' * (count != 1)} in its form")
     if pasted.record is not None:
         clock = "the log's own time" if pasted.own_time else "now; the paste tells no date"

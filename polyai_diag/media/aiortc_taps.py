@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import aioice.ice
 import aioice.stun
-from aiortc.rtcdtlstransport import certificate_digest
+from aiortc.rtcdtlstransport import X509_DIGEST_ALGORITHMS, certificate_digest
 
 if TYPE_CHECKING:
     import ssl
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from aiortc import RTCPeerConnection, RTCRtpReceiver
     from aiortc.rtcdtlstransport import RTCDtlsTransport
     from aiortc.rtp import RtpPacket
+
+CLOSE_S = 2.5
 
 _host_addresses: ContextVar[tuple[str, ...] | None] = ContextVar("host_addresses", default=None)
 _all_host_addresses = aioice.ice.get_host_addresses
@@ -113,13 +115,13 @@ def candidate_pairs(pc: RTCPeerConnection) -> list[PairFacts]:
     """All candidate pairs of the check list, in order of priority."""
     connection = ice_connection(pc)
     nominated = connection._nominated.get(1)
-    return [_pair_facts(pair, pair is nominated) for pair in connection._check_list]
+    return [pair_facts(pair, nominated=pair is nominated) for pair in connection._check_list]
 
 
 def nominated_pair(pc: RTCPeerConnection) -> PairFacts | None:
     """Return the pair that carries the media, None while there is none."""
     pair = ice_connection(pc)._nominated.get(1)
-    return _pair_facts(pair, nominated=True) if pair else None
+    return pair_facts(pair, nominated=True) if pair else None
 
 
 def _endpoint(candidate: aioice.Candidate) -> str:
@@ -127,7 +129,8 @@ def _endpoint(candidate: aioice.Candidate) -> str:
     return f"{host}:{candidate.port}"
 
 
-def _pair_facts(pair: aioice.ice.CandidatePair, nominated: bool) -> PairFacts:
+def pair_facts(pair: aioice.ice.CandidatePair, *, nominated: bool = False) -> PairFacts:
+    """Say which candidates a pair is made of, and how its check stands."""
     local, remote = pair.local_candidate, pair.remote_candidate
     return PairFacts(
         local_type=local.type,
@@ -148,20 +151,38 @@ def relay_transport(pc: RTCPeerConnection) -> str | None:
     return "tls" if connection.turn_ssl else connection.turn_transport
 
 
-async def check_pair(pc: RTCPeerConnection) -> float:
-    """Send one binding request over the nominated pair; return its round trip in seconds.
+def direct_pairs(pc: RTCPeerConnection) -> list[aioice.ice.CandidatePair]:
+    """Return the pairs that go past the TURN server, checked or not."""
+    connection = ice_connection(pc)
+    return [
+        aioice.ice.CandidatePair(protocol, remote)
+        for protocol in connection._protocols
+        for remote in connection.remote_candidates
+        if protocol.local_candidate.type != "relay"
+        and remote.type != "prflx"
+        and protocol.local_candidate.can_pair_with(remote)
+    ]
 
-    Raises ConnectionError when there is no pair or no answer (RFC 7675 consent fails so).
+
+async def check_pair(
+    pc: RTCPeerConnection, pair: aioice.ice.CandidatePair | None = None, *, resends: int = 6
+) -> float:
+    """Send a binding request over a pair, the nominated one where none is named.
+
+    It is sent again after 0.5 s, 1 s more, 2 s more, as often as `resends` says. Returns the
+    round trip in seconds. Raises ConnectionError when there is no pair or no answer (RFC 7675
+    consent fails so).
     """
     connection = ice_connection(pc)
-    pair = connection._nominated.get(1)
+    pair = pair or connection._nominated.get(1)
     if pair is None or connection.remote_password is None:
         raise ConnectionError("no nominated pair")
     request = connection.build_request(pair, nominate=False)
+    key = connection.remote_password.encode()
     started_s = time.monotonic()
     try:
         await pair.protocol.request(
-            request, pair.remote_addr, integrity_key=connection.remote_password.encode()
+            request, pair.remote_addr, integrity_key=key, retransmissions=resends
         )
     except aioice.stun.TransactionError as exc:
         raise ConnectionError(str(exc)) from None
@@ -169,24 +190,46 @@ async def check_pair(pc: RTCPeerConnection) -> float:
 
 
 def peer_fingerprint(pc: RTCPeerConnection, algorithm: str = "sha-256") -> str | None:
-    """Return the fingerprint of the certificate that the peer showed; None before the handshake."""
+    """Return the fingerprint of the certificate that the peer showed, by a hash of RFC 8122 §5.
+
+    None before the handshake, and for a hash that aiortc does not know.
+    """
     connection = dtls_transport(pc)._ssl
     certificate = connection.get_peer_certificate(as_cryptography=True) if connection else None
-    return certificate_digest(certificate, algorithm) if certificate else None
+    known = algorithm in X509_DIGEST_ALGORITHMS
+    return certificate_digest(certificate, algorithm) if certificate and known else None
 
 
 async def close_fully(pc: RTCPeerConnection) -> None:
-    """Close a connection and what it leaves running: a task that still tries to connect."""
-    await pc.close()
-    left = [task for task in asyncio.all_tasks() if _runs_method_of(task, pc)]
-    for task in left:
-        task.cancel()
-    await asyncio.gather(*left, return_exceptions=True)
+    """Close a connection and what it leaves running: a task that still tries to connect.
+
+    Bounded: to a TURN server that is gone, giving the relayed address back is tried for 40 s.
+    """
+    owners = list(_parts(pc))
+    try:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S):
+                await pc.close()
+    finally:
+        left = [task for task in asyncio.all_tasks() if _runs_method_of(task, owners)]
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
 
-def _runs_method_of(task: asyncio.Task[Any], owner: object) -> bool:
+def _parts(pc: RTCPeerConnection) -> Iterator[object]:
+    """Yield what runs tasks for a connection: itself, its ICE transport, its relayed sockets."""
+    yield pc
+    if pc.getTransceivers():
+        yield dtls_transport(pc).transport
+        for protocol in ice_connection(pc)._protocols:
+            yield protocol.transport
+
+
+def _runs_method_of(task: asyncio.Task[Any], owners: Sequence[object]) -> bool:
     frame = getattr(task.get_coro(), "cr_frame", None)
-    return frame is not None and frame.f_locals.get("self") is owner
+    owner = frame.f_locals.get("self") if frame is not None else None
+    return owner is not None and any(owner is part for part in owners)
 
 
 Address = tuple[str, int]

@@ -6,7 +6,7 @@ import base64
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from polyai_diag.report.html import drawn_spectrum, render_part
+from polyai_diag.report.html import Asked, drawn_relays, drawn_spectrum, render_part
 from polyai_diag.report.story import Story
 from polyai_diag.report.way import way
 
@@ -57,7 +57,8 @@ def tabs(report: Report) -> dict[str, str]:
     return {
         "Proof": render_part("proof", story),
         "To send": render_part("letters", story),
-        "Network": render_part("network", story),
+        "Firewall": render_part("firewall", Asked(story.firewall)),
+        "Network": render_part("network", story, drawn_relays(story)),
         "Audio": render_part("audio", story, drawn_spectrum(story)),
         "Report": render_part("saved", story, list(_links(report))),
     }

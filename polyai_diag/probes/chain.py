@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Sequence
 
+    from polyai_diag.model import Json
     from polyai_diag.probes.route import Route
     from polyai_diag.probes.trace import Known, Trace
 
@@ -56,7 +57,13 @@ class Chain:
 
 
 async def read_chain(
-    route: Route, trace: Trace, *, ca_file: str | None, control: bool = False
+    route: Route,
+    trace: Trace,
+    *,
+    ca_file: str | None,
+    control: bool = False,
+    alpn: str = "http/1.1",
+    **notes: Json,
 ) -> Chain | None:
     """Show the chain of a host, leaf first; None when there is no TLS to be had."""
     sock = await route.open()
@@ -64,11 +71,11 @@ async def read_chain(
         return None
     endpoint = f"{route.host}:{route.port}"
     try:
-        with trace.observe("tls_chain", endpoint, known=KNOWN) as seen:
+        with trace.observe("tls_chain", endpoint, known=KNOWN, **notes) as seen:
             if control:
                 seen.note(control=True)
             async with asyncio.timeout(CHAIN_TIMEOUT_S):
-                connection = await _handshake(sock, route.host)
+                connection = await _handshake(sock, route.host, alpn)
             shown = connection.get_peer_cert_chain(as_cryptography=True) or []
             chain = _judged(route.host, shown, ca_file)
             seen.note(
@@ -88,11 +95,11 @@ async def read_chain(
     return None
 
 
-async def _handshake(sock: socket.socket, host: str) -> SSL.Connection:
+async def _handshake(sock: socket.socket, host: str, alpn: str) -> SSL.Connection:
     """Shake hands without checking anything. Raises SSL.Error, OSError."""
     context = SSL.Context(SSL.TLS_CLIENT_METHOD)
     context.set_verify(SSL.VERIFY_NONE)
-    context.set_alpn_protos([b"http/1.1"])
+    context.set_alpn_protos([alpn.encode()])
     connection = SSL.Connection(context, None)
     if not _is_address(host):
         connection.set_tlsext_host_name(host.encode("idna"))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,15 @@ from aiortc.mediastreams import MediaStreamError
 from aiortc.rtcconfiguration import RTCIceTransportPolicy
 from aiortc.sdp import candidate_from_sdp
 
+from polyai_diag.analysis.candidates import CandidateFacts, read_candidate, unreachable
 from polyai_diag.analysis.sdp import parse_sdp
 from polyai_diag.failures import Failure
 from polyai_diag.media import aiortc_taps as taps
 from polyai_diag.media.opus import silence_packet
 from polyai_diag.media.packets import PacketLog
 from polyai_diag.media.tracks import PacketTrack
+from polyai_diag.probes.consent import Consent
+from polyai_diag.probes.pairs import check_directly, pair_rows
 from polyai_diag.probes.stun_transport import shown
 from polyai_diag.probes.waiting import happens_within
 
@@ -29,7 +33,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Sequence
 
-    from polyai_diag.probes.trace import Known, Trace
+    from polyai_diag.probes.trace import Known, Seen, Trace
     from polyai_diag.protocol import IceCandidate
     from polyai_diag.target import IceServer
 
@@ -39,6 +43,7 @@ ICE_TIMEOUT_S = 8.0
 DTLS_TIMEOUT_S = 5.0
 RTP_TIMEOUT_S = 3.0
 CHECK_TIMEOUT_S = 1.0
+MAX_CANDIDATES = 100
 _REJECTED: Known = {
     error: lambda _: Failure.SDP_REJECTED
     for error in (ValueError, InternalError, InvalidAccessError, InvalidStateError)
@@ -62,10 +67,13 @@ class Call:
         self.pc = RTCPeerConnection(RTCConfiguration(servers, iceTransportPolicy=policy))
         self.track = PacketTrack(silence_packet())
         self.packets = PacketLog()
+        self.consent = Consent(self.pc, self.packets)
         self.pc.addTrack(self.track)
         self._changed = asyncio.Event()
+        self._was_up = False  # media and its encryption
         self._draining: asyncio.Task[None] | None = None
         self._adding: set[asyncio.Task[None]] = set()
+        self._offered: list[str] = []  # the gateway's candidates, as it wrote them
 
     async def gather(
         self, trace: Trace, *, context: ssl.SSLContext, host_addresses: Sequence[str] | None
@@ -104,51 +112,101 @@ class Call:
         for transport in (taps.dtls_transport(self.pc), taps.dtls_transport(self.pc).transport):
             transport.on("statechange", self._changed.set)
         with trace.observe("answer_apply", "gateway", known=_REJECTED) as seen:
-            await self.pc.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+            self._offered = list(parse_sdp(answer).candidates)
+            open_ended = _without_end(answer)
+            await self.pc.setRemoteDescription(RTCSessionDescription(open_ended, "answer"))
             self._draining = asyncio.create_task(self._drain(), name="received audio")
         return seen.ok
 
     def add_candidate(self, candidate: IceCandidate) -> None:
         """Apply a trickled candidate, without waiting: a `.local` name takes a second."""
+        if candidate.candidate and len(self._offered) < MAX_CANDIDATES:
+            self._offered.append(candidate.candidate)
         task = asyncio.create_task(self._add(candidate))
         self._adding.add(task)
         task.add_done_callback(self._adding.discard)
 
     async def connect_ice(self, trace: Trace) -> bool:
-        """Wait for a nominated pair."""
+        """Wait for a nominated pair; from then on its consent is watched."""
         with trace.observe("ice_connect", "gateway") as seen:
             ice = taps.dtls_transport(self.pc).transport
             over = self._until(lambda: ice.state in ("completed", "failed", "closed"))
             decided = await happens_within(ICE_TIMEOUT_S, over)
-            pairs = taps.candidate_pairs(self.pc)
-            # What the gateway's own checks have told us (prflx) is nothing that it offered.
-            offered = [c for c in ice.getRemoteCandidates() if c.type != "prflx"]
+            pairs, offered = pair_rows(taps.candidate_pairs(self.pc)), self.remote_candidates
             seen.note(
-                pairs=[pair._asdict() for pair in pairs],
-                remote_candidates=[f"{c.type} {shown((c.ip, c.port))}" for c in offered],
+                pairs=pairs,
+                remote_candidates=[_written(facts) for facts in offered],
+                obstacles=[self.obstacle_to(facts) for facts in offered],
             )
-            if ice.state != "completed":
+            if ice.state == "completed":
+                self.consent.start()
+            else:
                 detail = ice.state if decided else f"no pair in {ICE_TIMEOUT_S:.0f} s"
-                paired = pairs and offered
-                failure = Failure.ICE_FAILED if paired else Failure.ICE_NO_CANDIDATES
+                # What the gateway's own checks have told us (prflx) is nothing that it offered.
+                failure = Failure.ICE_FAILED if pairs and offered else Failure.ICE_NO_CANDIDATES
                 seen.fail(failure, detail)
         return seen.ok
 
+    @property
+    def local_candidates(self) -> list[CandidateFacts]:
+        """Our candidates."""
+        return _read(parse_sdp(self.offer).candidates)
+
+    @property
+    def remote_candidates(self) -> list[CandidateFacts]:
+        """The gateway's candidates, as far as they are such; those that cannot be used as well."""
+        return _read(self._offered)
+
+    def obstacle_to(self, remote: CandidateFacts) -> str | None:
+        """Say why none of our candidates can reach this one; None where one could."""
+        return unreachable(self.local_candidates, remote)
+
+    @property
+    def goes_through_relay(self) -> bool:
+        """Whether the nominated pair is a relay's."""
+        return taps.relay_transport(self.pc) is not None
+
+    async def check_directly(self, trace: Trace) -> None:
+        """Ask the gateway's candidates past the relay, which may only have been the quickest."""
+        await check_directly(self.pc, trace)
+
     async def connect_dtls(self, trace: Trace) -> bool:
         """Wait for the DTLS handshake; tell a wrong fingerprint from one that does not finish."""
-        with trace.observe("dtls_handshake", "gateway") as seen:
+        relay = taps.relay_transport(self.pc)
+        with trace.observe("dtls_handshake", "gateway", relay_transport=relay) as seen:
             dtls = taps.dtls_transport(self.pc)
-            async with asyncio.timeout(DTLS_TIMEOUT_S):
-                await self._until(lambda: dtls.state in ("connected", "failed", "closed"))
-            if dtls.state != "connected":
-                shown = taps.peer_fingerprint(self.pc)
-                agreed = parse_sdp(self.pc.remoteDescription.sdp).fingerprints
-                seen.note(fingerprint_shown=shown, fingerprints_agreed=list(agreed))
-                if shown and not any(shown in value.upper() for value in agreed):
-                    seen.fail(Failure.DTLS_FINGERPRINT_MISMATCH)
-                else:
-                    seen.fail(Failure.DTLS_FAILED, f"the handshake ended as {dtls.state}")
+            ended = self._until(lambda: dtls.state in ("connected", "failed", "closed"))
+            in_time = await happens_within(DTLS_TIMEOUT_S, ended)
+            if not self._fingerprints_agree(seen):
+                seen.fail(Failure.DTLS_FINGERPRINT_MISMATCH)
+            elif not in_time:
+                said = f"not finished in {DTLS_TIMEOUT_S:.0f} s"
+                seen.fail(Failure.GENERIC_TIMEOUT, said)
+            elif dtls.state != "connected":
+                seen.fail(Failure.DTLS_FAILED, f"the handshake ended as {dtls.state}")
+        self._was_up = seen.ok
         return seen.ok
+
+    def _fingerprints_agree(self, seen: Seen) -> bool:
+        """Compare the certificate shown with all that the answer has; none shown is no contrast.
+
+        A hash that is not known compares with nothing (RFC 8122 §5).
+        """
+        agreed = parse_sdp(self.pc.remoteDescription.sdp).fingerprints
+        hashes = [text.split(" ", 1)[0].lower() for text in agreed]
+        digests = [taps.peer_fingerprint(self.pc, name) for name in hashes]
+        shown = [f"{name} {digest}" for name, digest in zip(hashes, digests, strict=True) if digest]
+        seen.note(fingerprints_agreed=list(agreed), fingerprint_shown=next(iter(shown), None))
+        return {text.lower() for text in shown} <= {text.lower() for text in agreed}
+
+    @property
+    def media_is_over(self) -> bool:
+        """Whether DTLS was up and is no more: closed by the gateway, or given up by aioice."""
+        return self._was_up and taps.dtls_transport(self.pc).state != "connected"
+
+    async def media_ends(self) -> None:
+        """Wait until DTLS, once it was up, is no more."""
+        await self._until(lambda: self.media_is_over)
 
     async def receive_rtp(self, trace: Trace, seconds: float) -> bool:
         """Wait for the first packet, and count what arrives for a while."""
@@ -196,6 +254,7 @@ class Call:
 
     async def close(self) -> None:
         """Hang up; relayed addresses are given back."""
+        await self.consent.close()
         for task in list(self._adding):
             task.cancel()
         self.track.stop()
@@ -212,8 +271,7 @@ class Call:
     async def _add(self, candidate: IceCandidate) -> None:
         with contextlib.suppress(ValueError, InvalidStateError, InvalidAccessError):
             if candidate.candidate is None:
-                await self.pc.addIceCandidate(None)
-                return
+                return  # see _without_end
             ice = candidate_from_sdp(candidate.candidate.removeprefix("candidate:"))
             ice.sdpMid, ice.sdpMLineIndex = candidate.sdp_mid or "0", candidate.sdp_mline_index or 0
             await self.pc.addIceCandidate(ice)
@@ -224,3 +282,20 @@ class Call:
         with contextlib.suppress(MediaStreamError):
             while True:
                 await track.recv()
+
+
+def _read(candidates: Sequence[str]) -> list[CandidateFacts]:
+    read = (read_candidate(text) for text in candidates[:MAX_CANDIDATES])
+    return [facts for facts in read if facts is not None]
+
+
+def _without_end(answer: str) -> str:
+    """Leave the end of candidates out: told of it, aioice takes no peer-reflexive ones any more.
+
+    A gateway behind a `.local` name is met by its own checks; our timer ends the waiting.
+    """
+    return re.sub(r"(?m)^a=end-of-candidates.*\n?", "", answer)
+
+
+def _written(facts: CandidateFacts) -> str:
+    return f"{facts.type} {shown((facts.address, facts.port))}"

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 PORTAL_TIMEOUT_S = 2.5
 KNOWN_PAGE = "http://detectportal.firefox.com/success.txt"
-"""Firefox's own page for this question; it answers `success`."""
+KNOWN_WORD = b"success"
+"""Firefox's own page for this question, and what it answers."""
 
 
 async def look_for_portal(target: Target, trace: Trace) -> None:
@@ -56,6 +57,9 @@ def _judge(host: str, answer: Answer, seen: Seen) -> None:
         seen.note(body=shown_body(answer.body))
     elif answer.redirects and elsewhere and elsewhere != host:
         seen.fail(Failure.HTTP_REDIRECT, f"sent on to {location}")
+    elif seen.notes["known_page"] and answer.status == 200 and KNOWN_WORD not in answer.body:
+        seen.fail(Failure.HTTP_MALFORMED, "answered with another page")
+        seen.note(body=shown_body(answer.body))
 
 
 def _host(location: str) -> str | None:

@@ -17,6 +17,7 @@ from polyai_diag.probes.net import CONNECT_TIMEOUT_S, open_tcp
 if TYPE_CHECKING:
     import socket
 
+    from polyai_diag.model import Json
     from polyai_diag.probes.trace import Known, Seen, Trace
     from polyai_diag.target import Target
 
@@ -47,7 +48,9 @@ def proxy_name(proxy: str) -> str:
     return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
 
 
-async def connect_through(proxy: str, host: str, port: int, trace: Trace) -> socket.socket | None:
+async def connect_through(
+    proxy: str, host: str, port: int, trace: Trace, **notes: Json
+) -> socket.socket | None:
     """Open a connection through an HTTP (CONNECT, RFC 9110 §9.3.6) or SOCKS proxy.
 
     None when it was refused, and the trace says how. Where the proxy asks for a login that this
@@ -60,9 +63,8 @@ async def connect_through(proxy: str, host: str, port: int, trace: Trace) -> soc
         h11.RemoteProtocolError: lambda _: Failure.PROXY_FAILED,
         ValueError: lambda _: Failure.PROXY_FAILED,
     }
-    with trace.observe(
-        "proxy_connect", proxy_name(proxy), known=known, through=f"{host}:{port}"
-    ) as seen:
+    asked = {**notes, "through": f"{host}:{port}"}
+    with trace.observe("proxy_connect", proxy_name(proxy), known=known, **asked) as seen:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             return await _through(urlsplit(proxy), host, port, seen)
     return None
@@ -115,10 +117,14 @@ async def _ask_connect(
     headers = [("Host", authority), *_login(proxy)]
     request = h11.Request(method="CONNECT", target=authority, headers=headers)
     await loop.sock_sendall(sock, http.send(request) or b"")
-    event = http.next_event()
+    event, read = http.next_event(), 0
     while not isinstance(event, h11.Response):
         if event is h11.NEED_DATA:
-            http.receive_data(await loop.sock_recv(sock, 4096))
+            data = await loop.sock_recv(sock, 4096)
+            http.receive_data(data)
+            read += len(data)
+        if read > MAX_HEAD_BYTES:  # 100 (Continue) without end
+            raise h11.RemoteProtocolError("the proxy's answer has no end")
         event = http.next_event()
     if 200 <= event.status_code < 300:
         return True

@@ -11,16 +11,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from polyai_diag import stun_message
 from polyai_diag.failures import Failure, classify_stun
-from polyai_diag.probes import net
-from polyai_diag.probes.tls import note_tls, within_tls_timeout
 from polyai_diag.stun_message import Class, Message, StreamSplitter, StunMalformed
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Callable, Sequence
 
-    from polyai_diag.probes.trace import Known, Trace
-    from polyai_diag.target import IceUrl
+    from polyai_diag.probes.trace import Known
 
 RETRANSMIT_S = (0.0, 0.2, 0.5, 1.0, 1.6, 2.4)
 """When a request over UDP goes out again: denser than RFC 8489 §6.2.1, which takes 39.5 s."""
@@ -277,36 +274,26 @@ async def open_udp(
         owner.close()
 
 
-async def open_stream(
-    url: IceUrl,
-    addresses: Sequence[net.Address],
-    context: ssl.SSLContext,
-    trace: Trace,
-    **notes: Any,
-) -> StunTransport | None:
-    """Connect to a TCP or TLS server; None when it failed, and the trace says at which stage."""
-    sock = await net.connect_any(list(addresses), trace, url=url.url, **notes)
-    if sock is None:
-        return None
-    loop = asyncio.get_running_loop()
+async def stream_over(
+    sock: socket.socket, host: str, port: int, tls: ssl.SSLContext | None = None
+) -> tuple[StunTransport, ssl.SSLObject | None]:
+    """Speak STUN over a connected socket, inside TLS where a context is given.
+
+    The socket is taken over, and closed when this fails. Raises OSError (ssl.SSLError); the
+    caller sets the limit.
+    """
     owner = StunTransport(reliable=True)
-    server = (addresses[0].host, url.port)
-    if url.transport == "tcp":
-        transport, _ = await loop.create_connection(lambda: _Stream(owner, server), sock=sock)
-        return _opened(owner, transport)
-    endpoint = str(net.Address(addresses[0].family, url.host, url.port))
-    with trace.observe("tls_handshake", endpoint, url=url.url, **notes) as seen:
-        try:
-            async with within_tls_timeout(seen):
-                transport, _ = await loop.create_connection(
-                    lambda: _Stream(owner, server), sock=sock, ssl=context, server_hostname=url.host
-                )
-        except BaseException:
-            sock.close()
-            raise
-        note_tls(seen, transport.get_extra_info("ssl_object"))
-        return _opened(owner, transport)
-    return None
+    try:
+        transport, _ = await asyncio.get_running_loop().create_connection(
+            lambda: _Stream(owner, (host, port)),
+            sock=sock,
+            ssl=tls,
+            server_hostname=host if tls else None,
+        )
+    except BaseException:
+        sock.close()
+        raise
+    return _opened(owner, transport), transport.get_extra_info("ssl_object")
 
 
 def _opened(owner: StunTransport, transport: asyncio.Transport) -> StunTransport:

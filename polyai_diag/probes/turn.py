@@ -7,24 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from polyai_diag.probes import net
-from polyai_diag.probes.dns import resolve
-from polyai_diag.probes.stun_transport import (
-    KNOWN,
-    Address,
-    StunRefused,
-    StunTransport,
-    open_stream,
-    open_udp,
-    shown,
-)
-from polyai_diag.probes.turn_allocation import Allocation, Holdings
-from polyai_diag.probes.waiting import happens_within
+from polyai_diag.probes.net import literal
+from polyai_diag.probes.stun_transport import KNOWN, Address, StunRefused, shown
+from polyai_diag.probes.turn_binding import ask_through
+from polyai_diag.probes.turn_compare import USUAL_S, Measured, StartLine, measure
+from polyai_diag.probes.turn_end import FULL_CODES, End
+from polyai_diag.probes.turn_row import Row
+from polyai_diag.probes.waiting import together
 
 if TYPE_CHECKING:
     import ssl
@@ -32,209 +25,294 @@ if TYPE_CHECKING:
 
     from polyai_diag.failures import Failure
     from polyai_diag.probes.trace import Seen, Trace
-    from polyai_diag.target import IceServer, IceUrl
+    from polyai_diag.probes.turn_allocation import Allocation, Holdings
+    from polyai_diag.probes.turn_way import Way
 
-ECHO_PACKETS = 20
-ECHO_SPACING_S = 0.02
-ECHO_BYTES = 80  # about an Opus packet of speech
-ECHO_WAIT_S = 1.0
-FULL_CODES = (486, 508)
-OWN_PATIENCE_S = 8.0
-ASK_AGAIN_S = 0.4
+SETUP_S = 4.4
+"""From the first packet to a relayed address: a lost SYN or request is sent again by then."""
+UNASKED_SETUP_S = 2.5
+"""The same, for a transport that nobody has configured: nobody waits for it."""
+FORBIDDEN = 403
+ELSEWHERE_CODES = (300, 437)
+OWN_PATIENCE_S = 2.0
+ASK_AGAIN_S = 0.25
+ECHO_BYTES = 160
+ECHO_PACKETS = 25
+NO_HAIRPIN = "nothing came back from the server to itself, which many networks do not carry"
 
 
 @dataclass
 class TurnProbe:
-    """How far one TURN URL came, and what its relay does to packets."""
+    """How far one way to a TURN server came, and what its relay does to packets."""
 
-    url: str
-    transport: str
-    stage: str = "resolve"  # … connect, challenge, allocate, permission, channel, relayed_echo
-    ok: bool = False  # it gave a relayed address; how far data was seen to pass is `stage`
+    way: Way
+    stage: str = "resolve"  # … connect, tls, challenge, allocate, permission, channel, relayed_echo
+    ok: bool = False  # it gave a relayed address; how far data was seen to pass is `proof`
+    proof: str = "none"  # that the relay carries packets: echo, binding
     setup_ms: float | None = None
     relayed_address: str | None = None
-    sent: int = 0
-    round_trips_ms: list[float] = field(default_factory=list)
     failure: Failure | None = None
     detail: str = ""
+    measured: Measured | None = None
 
-
-async def probe_turn(
-    url: IceUrl, server: IceServer, context: ssl.SSLContext, trace: Trace, holdings: Holdings
-) -> TurnProbe:
-    """Take one URL as far as it goes: to an echo between two allocations of its own.
-
-    Both allocations are released, on cancel too. `holdings` are those of all probes that ask
-    this server now: while it counts them, its quota proves nothing, and it is asked again.
-    """
-    probe = TurnProbe(url.url, url.transport)
-    if url.transport == "dtls":
-        probe.detail = "TURN over DTLS is not probed"
-        return probe
-    addresses = await resolve(url.host, url.port, trace)
-    if not addresses:
-        probe.failure = trace.observations[-1].failure
-        return probe
-    await _Attempt(probe, url, server, addresses, context, trace, holdings).run()
-    return probe
+    @property
+    def url(self) -> str:
+        """The URL that was asked."""
+        return self.way.url.url
 
 
 @dataclass
-class _Attempt:
-    """One URL's way, stage by stage; `probe` keeps how far it came."""
+class Round:
+    """What the ways that are tried together share."""
 
-    probe: TurnProbe
-    url: IceUrl
-    server: IceServer
-    addresses: Sequence[net.Address]
-    context: ssl.SSLContext
+    tls: ssl.SSLContext
     trace: Trace
-    holdings: Holdings
-    ask_again: bool = False  # refused for what our other probes hold
+    line: StartLine
+    served: StartLine  # where those that nobody has configured let the others go first
+    stun_servers: Sequence[Address] = ()  # asked through a relay that does not relay to itself
+    seconds: float = USUAL_S  # of a call's packets; 0 leaves the measurement out
+
+
+class TurnAttempt:
+    """One way, taken as far as it goes; `probe` keeps how far that was.
+
+    Allocations are released, on cancel too. `holdings` are those of all attempts on this server:
+    while it counts them, its quota proves nothing, and `ask_again` tells that it is to be asked
+    again with `run_alone`, once the others have given back what they hold.
+    """
+
+    def __init__(self, way: Way, around: Round, holdings: Holdings) -> None:
+        self.probe = TurnProbe(way)
+        self.way = way
+        self.around = around
+        self.holdings = holdings
+        self.ask_again = False
+        self.patient_until_s: float | None = None  # None: as long as others of ours hold some
+        self.until_s = 0.0
+        self.started_anew: set[int] = set()  # codes after which it was begun again, once each
+        self.begin_anew = False
+        self._left = self._served = False
 
     async def run(self) -> None:
-        """Go the whole way, from the start again where our own probes stood in it."""
+        """Go the whole way, beside the others."""
+        try:
+            await self._whole(alone=False)
+        finally:
+            self._leave()
+
+    async def run_alone(self) -> None:
+        """Go it again, when none of ours holds anything there any more."""
+        before = replace(self.probe)
         self.patient_until_s = time.monotonic() + OWN_PATIENCE_S
-        await self._once()
         while self.ask_again:
             self.ask_again = False
-            await asyncio.sleep(ASK_AGAIN_S)
-            await self._once()
+            await self._whole(alone=True)
+            if self.ask_again:
+                await asyncio.sleep(ASK_AGAIN_S)
+        if before.ok and not self.probe.ok:
+            self.probe.__dict__.update(before.__dict__)
 
-    async def _once(self) -> None:
+    def _leave(self) -> None:
+        """Let nobody wait for this one any longer."""
+        self._asked()
+        if not self._left:
+            self._left = True
+            self.around.line.leave()
+
+    def _asked(self) -> None:
+        """Let those that nobody has configured have their turn."""
+        if self.way.configured and not self._served:
+            self._served = True
+            self.around.served.leave()
+
+    async def turn_comes(self) -> bool:
+        """Wait for those that are configured; False where the server's quota is theirs alone."""
+        if not self.way.configured:
+            await self.around.served.wait(SETUP_S)
+            self.until_s = time.monotonic() + UNASKED_SETUP_S
+        return self.way.configured or not self.holdings.refused
+
+    async def _whole(self, *, alone: bool) -> None:
+        """Go it once, and once more where the server sends us elsewhere."""
+        await self._once(alone=alone)
+        while self.begin_anew:
+            self.begin_anew = False
+            await self._once(alone=alone)
+
+    async def _once(self, *, alone: bool) -> None:
         started_s = time.monotonic()
+        self.until_s = started_s + (SETUP_S if self.way.configured else UNASKED_SETUP_S)
+        near, far = End(self, far_end=False), End(self, far_end=True)
         async with contextlib.AsyncExitStack() as stack:
-            near = await self._allocate(stack, far_end=False)
-            if near is None or near.relayed_address is None:
-                return
-            self.probe.setup_ms = round((time.monotonic() - started_s) * 1000, 2)
-            self.probe.relayed_address = shown(near.relayed_address)
-            self.probe.ok = True
-            far = await self._allocate(stack, far_end=True)
-            if far is not None and far.relayed_address is not None:
-                await self._relay(near, near.relayed_address, far, far.relayed_address)
+            stack.push_async_callback(_give_back, near, far)
+            if alone:
+                await near.open()
+                far = await self._open_far_alone(near, far, stack)
+            else:
+                await together(near.open(), far.open())
+            self._asked()
+            if far.granted and not near.granted and self.ask_again:
+                near, far = far, near
+                self.ask_again = False
+            if near.granted:
+                self.probe.setup_ms = round((near.granted_s - started_s) * 1000, 2)
+                self.probe.relayed_address = shown(near.address)
+                self.probe.ok, self.probe.failure, self.probe.detail = True, None, ""
+                await self._use(near, far, alone=alone)
 
-    @contextlib.contextmanager
-    def _stage(self, stage: str, operation: str, **notes: Any) -> Iterator[Seen]:
-        far_end = bool(notes.get("far_end"))
-        if not far_end:
-            self.probe.stage = stage
-        with self.trace.observe(operation, self.url.url, known=KNOWN, **notes) as seen:
-            yield seen
-        detail = seen.notes.get("detail", "")
-        if not far_end:
-            self._keep_failure(seen.failure, detail)
-        elif seen.failure is not None:
-            self._keep_far_failure(seen.failure, detail)
+    async def _open_far_alone(self, near: End, far: End, stack: contextlib.AsyncExitStack) -> End:
+        """Open it after the near end, again while the server may count what was given back."""
+        if not near.granted or self.holdings.only_one:
+            return far
+        await far.open()
+        while far.full and self.holdings.lingering:
+            await asyncio.sleep(ASK_AGAIN_S)
+            far = End(self, far_end=True)
+            stack.push_async_callback(far.close)
+            await far.open()
+        self.holdings.only_one = far.full
+        return far
 
-    async def _allocate(
-        self, stack: contextlib.AsyncExitStack, *, far_end: bool
-    ) -> Allocation | None:
-        stream: StunTransport | None = None
-        if self.url.transport != "udp":
-            stream = await self._connect(far_end=far_end)
-            if stream is None:
-                return None
-            stack.callback(stream.close)
-        with self._stage("challenge", "turn_challenge", far_end=far_end) as seen:
-            # Opened here, so that a host without a route shows as a failure of this stage.
-            if stream is None:
-                stream = await stack.enter_async_context(self._udp())
-            allocation = Allocation(stream, self.server, self.holdings)
-            stack.push_async_callback(allocation.release)
-            await allocation.challenge(seen)
-        if not seen.ok:
-            return None
-        signed = self.server.credential is not None
-        notes = {"far_end": far_end, "signed": signed, "username": self.server.username}
-        with self._stage("allocate", "turn_allocate", **notes) as seen:
-            await self._grant(allocation, seen, far_end=far_end)
-        return allocation if allocation.relayed_address is not None else None
-
-    async def _connect(self, *, far_end: bool) -> StunTransport | None:
-        if not far_end:
-            self.probe.stage = "connect"
-        notes = {"far_end": far_end}
-        stream = await open_stream(self.url, self.addresses, self.context, self.trace, **notes)
-        if stream is None:
-            last = self.trace.observations[-1]
-            keep = self._keep_far_failure if far_end else self._keep_failure
-            keep(last.failure, last.notes.get("detail", ""))
-        return stream
-
-    def _udp(self) -> contextlib.AbstractAsyncContextManager[StunTransport]:
-        address = net.for_udp(self.addresses)
-        return open_udp((address.host, address.port))
-
-    async def _grant(self, allocation: Allocation, seen: Seen, *, far_end: bool) -> None:
-        """Allocate. What our own probes have used up is no failure: it is asked for again."""
+    async def _use(self, near: End, far: End, *, alone: bool) -> None:
+        """Prove that the relay carries packets, that it can be kept, and how well it carries."""
+        keeping = asyncio.create_task(self._keep(near))
         try:
-            await allocation.allocate(seen)
-        except StunRefused as exc:
-            ours = exc.code in FULL_CODES and self.holdings.counted
-            if far_end or not ours or time.monotonic() > self.patient_until_s:
-                raise
+            if far.granted:
+                await self._relay(near.allocation, near.address, far.allocation, far.address)
+            else:
+                self.probe.stage = "allocate"
+                said = far.said or "486 or 508 to every second one"
+                self.probe.detail = f"echo not measured: no second allocation ({said})"
+            if self.probe.proof == "none":
+                await self._prove_by_binding(near.allocation, near.address)
+            await keeping
+        finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
+        if self.probe.proof != "none" or not far.full:
+            await self._measure(near, far)
+        elif not alone:
             self.ask_again = True
-            seen.note(detail=f"{exc}, while this run holds addresses of this server; asked again")
+
+    async def _measure(self, near: End, far: End) -> None:
+        if not self.around.seconds:
+            return
+        self._leave()
+        await self.around.line.wait()
+        # Its echo has passed, or the packets would be lost for no fault of the transport's.
+        through = far.allocation if self.probe.proof == "echo" else None
+        self.probe.measured = await measure(
+            near.transport, near.allocation, through, self.around.line, seconds=self.around.seconds
+        )
 
     async def _relay(
         self, near: Allocation, near_address: Address, far: Allocation, far_address: Address
     ) -> None:
         """Relay between the two; a server that will not, for its own address, is not at fault."""
-        with self._stage("permission", "turn_permission", peer=shown(near_address)) as seen:
-            await _unless_hardened(far.permit(near_address), seen)
-        if not seen.ok or "hardened" in seen.notes:
+        permitted, bound = await together(
+            self._permit("turn_permission", near_address, far.permit(near_address)),
+            self._permit("turn_channel", far_address, near.bind_channel(far_address)),
+        )
+        self.probe.stage = "channel" if permitted else "permission"
+        if not (permitted and bound):
             return
-        with self._stage("channel", "turn_channel", peer=shown(far_address)) as seen:
-            await _unless_hardened(near.bind_channel(far_address), seen)
-        if not seen.ok or "hardened" in seen.notes:
-            return
-        far.on_payload = lambda payload: far.send_indication(near_address, payload)
-        with self._stage("relayed_echo", "turn_relayed_echo") as seen:
-            self.probe.round_trips_ms = await _echo(near)
-            self.probe.sent = ECHO_PACKETS
-            seen.note(sent=ECHO_PACKETS, answered=len(self.probe.round_trips_ms))
-            if not self.probe.round_trips_ms:
-                # Many clouds do not carry packets from a server to itself: this proves nothing.
+        with self.stage("relayed_echo", "turn_relayed_echo") as seen:
+            sent, answered = await _echo(near, far, near_address)
+            seen.note(sent=sent, answered=answered)
+            if answered:
+                self.probe.proof = "echo"
+            else:
                 self.probe.stage = "channel"
-                seen.note(detail="nothing came back from the server to itself: not measured")
+                seen.note(detail=f"{NO_HAIRPIN}: not measured")
 
-    def _keep_far_failure(self, failure: Failure | None, detail: str) -> None:
-        """Keep that the echo is not measured: the second allocation is our own wish alone."""
-        self.probe.detail = f"echo not measured: no second allocation ({detail or failure})"
+    async def _permit(self, operation: str, peer: Address, asking: Awaitable[None]) -> bool:
+        """Ask, and take 403 for the server's own address as the hardening that it commonly is."""
+        with self.observe(operation, peer=shown(peer)) as seen:
+            try:
+                await asking
+            except StunRefused as exc:
+                if exc.code != FORBIDDEN:
+                    raise
+                detail = "refuses its own address as a peer; echo not measured"
+                seen.note(hardened=True, detail=detail)
+        self._keep_outcome(seen)
+        return seen.ok and "hardened" not in seen.notes
 
-    def _keep_failure(self, failure: Failure | None, detail: str) -> None:
-        self.probe.failure, self.probe.detail = failure, detail
+    async def _prove_by_binding(self, near: Allocation, address: Address) -> None:
+        family = _family_of(address)
+        servers = [s for s in self.around.stun_servers if _family_of(s) == family]
+        if not servers:
+            return
+        own = {self.way.host, address[0]}
+        with self.observe("turn_relayed_binding") as seen:
+            seen.note(own_address=all(server[0] in own for server in servers))
+            if await ask_through(near, servers, seen):
+                self.probe.proof = "binding"
+
+    async def _keep(self, near: End) -> None:
+        with self.observe("turn_refresh") as seen:
+            await near.allocation.refresh(seen)
+        if not seen.ok:
+            self.probe.detail = f"not kept: {seen.notes.get('detail') or seen.failure}"
+
+    # --- what is kept of it -------------------------------------------------------------------
+
+    def observe(self, operation: str, **notes: Any) -> Seen:
+        """Open an observation of this way."""
+        told = {"url": self.way.url.url, "far_end": False, **self.way.notes(), **notes}
+        return self.around.trace.observe(operation, self.way.url.url, known=KNOWN, **told)
+
+    @contextlib.contextmanager
+    def stage(self, stage: str, operation: str, **notes: Any) -> Iterator[Seen]:
+        """Open an observation that is a stage of the way: the probe keeps how it ended."""
+        self.probe.stage = stage
+        with self.observe(operation, **notes) as seen:
+            yield seen
+        self._keep_outcome(seen)
+
+    def _keep_outcome(self, seen: Seen) -> None:
+        if not seen.ok or "detail" in seen.notes:
+            self.probe.failure, self.probe.detail = seen.failure, seen.notes.get("detail", "")
+
+    def excuses(self, exc: StunRefused, seen: Seen, *, far_end: bool) -> bool:
+        """Whether a refusal is no failure: the server sends us on, or our own probes filled it."""
+        if exc.code in ELSEWHERE_CODES and exc.code not in self.started_anew:
+            return self._sent_elsewhere(exc, seen, far_end=far_end)
+        self.holdings.refused |= exc.code in FULL_CODES
+        impatient = self.patient_until_s is not None and time.monotonic() > self.patient_until_s
+        if exc.code not in FULL_CODES or far_end or not self.holdings.counted or impatient:
+            return False
+        self.ask_again = True
+        self.probe.detail = f"{exc}, while this run holds addresses of this server"
+        seen.note(detail=self.probe.detail)
+        return True
+
+    def _sent_elsewhere(self, exc: StunRefused, seen: Seen, *, far_end: bool) -> bool:
+        """Follow 300 (RFC 8489 §10) and 437 (RFC 8656 §7.4) once: there, or from another port."""
+        alternate: Address | None = exc.reply.attributes.get("ALTERNATE-SERVER")
+        if exc.code == 300 and alternate is None:
+            return False
+        seen.note(detail=f"{exc}; asked again", alternate=shown(alternate) if alternate else None)
+        if not far_end:
+            self.started_anew.add(exc.code)
+            self.begin_anew = True
+            if alternate is not None:
+                self.way = self.way._replace(address=literal(*alternate))
+        return True
 
 
-async def _unless_hardened(asking: Awaitable[None], seen: Seen) -> None:
-    """Take 403 for the server's own address as the hardening that it commonly is."""
-    try:
-        await asking
-    except StunRefused as exc:
-        if exc.code != 403:
-            raise
-        seen.note(hardened=True, detail="refuses its own address as a peer; echo not measured")
+async def _give_back(*ends: End) -> None:
+    await together(*(end.close() for end in ends))
 
 
-async def _echo(near: Allocation) -> list[float]:
-    """Send packets 20 ms apart, as a call does; return the round trips in ms of those that came."""
-    sent_s: dict[bytes, float] = {}
-    round_trips_ms: dict[bytes, float] = {}
-    complete = asyncio.Event()
+async def _echo(near: Allocation, far: Allocation, near_address: Address) -> tuple[int, int]:
+    """Send packets 20 ms apart until one is back; return how many were sent, and came back."""
+    row = Row(ECHO_PACKETS, ECHO_BYTES, wanted=1)
+    far.on_payload = lambda payload: far.send_indication(near_address, payload)
+    near.on_payload = row.take
+    await row.send(lambda number: near.send_on_channel(row.packet(number)))
+    return len(row.sent_s), len(row.arrived_s)
 
-    def back(payload: bytes) -> None:
-        key = payload[:8]
-        if key in sent_s:
-            round_trips_ms.setdefault(key, (time.monotonic() - sent_s[key]) * 1000)
-        if len(round_trips_ms) == ECHO_PACKETS:
-            complete.set()
 
-    near.on_payload = back
-    for _ in range(ECHO_PACKETS):
-        payload = os.urandom(ECHO_BYTES)
-        sent_s[payload[:8]] = time.monotonic()
-        near.send_on_channel(payload)
-        await asyncio.sleep(ECHO_SPACING_S)
-    await happens_within(ECHO_WAIT_S, complete.wait())
-    return list(round_trips_ms.values())
+def _family_of(address: Address) -> int:
+    return 6 if ":" in address[0] else 4

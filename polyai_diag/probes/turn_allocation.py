@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from polyai_diag.probes.trace import Seen
     from polyai_diag.target import IceServer
 
-REQUEST_TIMEOUT_S = 3.0
+REQUEST_TIMEOUT_S = 2.8
 RELEASE_TIMEOUT_S = 1.0
+GRANTED_WITHIN_S = (0.05, 0.2)
 LIFETIME_S = 60  # short: what a crash leaves behind is gone in a minute
 CHANNEL = 0x4000
 FREED_AFTER_S = 1.5
@@ -33,6 +34,8 @@ class Holdings:
     def __init__(self) -> None:
         self._held = 0
         self._given_back_s = -math.inf
+        self.refused = False  # its quota or its ports did not do for all that we asked for
+        self.only_one = False  # it was seen to grant one at a time, with nothing else of ours held
 
     def take(self) -> None:
         """Count one that is asked for."""
@@ -47,7 +50,12 @@ class Holdings:
     @property
     def counted(self) -> bool:
         """Whether the server may still count something of ours."""
-        return self._held > 0 or time.monotonic() - self._given_back_s < FREED_AFTER_S
+        return self._held > 0 or self.lingering
+
+    @property
+    def lingering(self) -> bool:
+        """Whether it may still count what was given back."""
+        return time.monotonic() - self._given_back_s < FREED_AFTER_S
 
 
 class Allocation:
@@ -62,6 +70,7 @@ class Allocation:
         self._nonce = b""
         self._key: bytes | None = None
         self._may_hold = False  # the server may have allocated, whatever we have heard
+        self._family: int | None = None  # asked for only where the server has no IPv4 to give
         self.relayed_address: Address | None = None
         self.on_payload: Callable[[bytes], None] = lambda _: None
         transport.on_other = self._take
@@ -88,6 +97,11 @@ class Allocation:
             )
             await self._allocate()
         seen.note(relayed_address=shown(self.relayed_address or ("", 0)))
+
+    async def refresh(self, seen: Seen) -> None:
+        """Ask for more time (RFC 8656 §8): what keeps a call alive after the first minutes."""
+        reply = await self.ask(Method.REFRESH, {"LIFETIME": LIFETIME_S})
+        seen.note(lifetime_s=reply.message.attributes.get("LIFETIME"))
 
     async def ask(self, method: Method, attributes: dict[str, Any]) -> Reply:
         """Send a signed request; a stale nonce (438) is renewed once (RFC 8489 §9.2.5)."""
@@ -122,14 +136,28 @@ class Allocation:
         try:
             with contextlib.suppress(OSError, StunRefused, StunMalformed):
                 async with asyncio.timeout(RELEASE_TIMEOUT_S):
-                    await self.ask(Method.REFRESH, {"LIFETIME": 0})
+                    await self._let_go()
         finally:
             self._uncount(granted=True)
+
+    async def _let_go(self) -> None:
+        """Refresh to no time left; cut off in asking, the server may still be about to grant."""
+        about_to_be_granted_s = () if self.relayed_address else GRANTED_WITHIN_S
+        for pause_s in about_to_be_granted_s:
+            try:
+                await self.ask(Method.REFRESH, {"LIFETIME": 0})
+            except StunRefused as exc:
+                if exc.code != 437:
+                    raise
+                await asyncio.sleep(pause_s)
+            else:
+                return
+        await self.ask(Method.REFRESH, {"LIFETIME": 0})
 
     async def _allocate(self) -> None:
         self._count()
         try:
-            reply = await self.ask(Method.ALLOCATE, self._wanted())
+            reply = await self._ask_for_address()
         except StunRefused:
             self._uncount(granted=False)
             raise
@@ -137,6 +165,16 @@ class Allocation:
         if address is None or address[1] == 0:
             raise StunMalformed("an Allocate response without a relayed address")
         self.relayed_address = address
+
+    async def _ask_for_address(self) -> Reply:
+        """Ask for an IPv4 address; for IPv6 where the server has no other (440)."""
+        try:
+            return await self.ask(Method.ALLOCATE, self._wanted())
+        except StunRefused as exc:
+            if exc.code != 440:
+                raise
+        self._family = stun_message.FAMILY_IPV6
+        return await self.ask(Method.ALLOCATE, self._wanted())
 
     def _count(self) -> None:
         # Unsigned it is commonly refused, and who never answers that holds nothing for us.
@@ -182,6 +220,7 @@ class Allocation:
         if message.message_method is Method.DATA and "DATA" in message.attributes:
             self.on_payload(message.attributes["DATA"])
 
-    @staticmethod
-    def _wanted() -> dict[str, Any]:
-        return {"REQUESTED-TRANSPORT": TRANSPORT_UDP, "LIFETIME": LIFETIME_S}
+    def _wanted(self) -> dict[str, Any]:
+        wanted = {"REQUESTED-TRANSPORT": TRANSPORT_UDP, "LIFETIME": LIFETIME_S}
+        family = {} if self._family is None else {"REQUESTED-ADDRESS-FAMILY": self._family}
+        return wanted | family

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from typing import TYPE_CHECKING, Any
 
 from websockets.asyncio.client import ClientConnection
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from polyai_diag.target import Target
 
 UPGRADE_TIMEOUT_S = 5.0
+_HTTP_STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})")
 MAX_MESSAGE_BYTES = 512 * 1024
 
 
@@ -75,6 +77,11 @@ async def open_websocket(
             seen.fail(Failure.HTTP_MALFORMED, said)
             return None
         except TimeoutError:
+            answered = _HTTP_STATUS.match(connection.begins_with)
+            if answered is not None:
+                status = int(answered[1])
+                seen.fail(Failure.HTTP_STATUS, "an HTTP answer without end", status=status)
+                return None
             seen.note(
                 detail=f"connected, and no answer to the upgrade in {UPGRADE_TIMEOUT_S:.0f} s"
             )

@@ -16,13 +16,16 @@ from jinja2 import PackageLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
-from polyai_diag.report.plots import spectrum_svg
+from polyai_diag.report.plots import relays_svg, spectrum_svg
+from polyai_diag.report.request import Measured, grouped
+from polyai_diag.report.request_forms import moment, request_links, request_markdown
 from polyai_diag.report.story import Story
 from polyai_diag.report.text import flat, milliseconds, plain
 from polyai_diag.report.way import mark_of
 
 if TYPE_CHECKING:
     from polyai_diag.report.report import Report
+    from polyai_diag.report.request import Request
 
 
 def render_html(report: Report) -> str:
@@ -57,12 +60,34 @@ def panel_styles() -> Markup:
 
 def _context(report: Report) -> dict[str, Any]:
     story = Story(report)
-    return {"story": story, "svg": drawn_spectrum(story), "css": _source("style.css")}
+    return {
+        "story": story,
+        "svg": drawn_spectrum(story),
+        "relays_svg": drawn_relays(story),
+        "asked": Asked(story.firewall),
+        "css": _source("style.css"),
+    }
+
+
+class Asked:
+    """The firewall request as the templates show it."""
+
+    def __init__(self, request: Request) -> None:
+        self.rows = grouped(request.lines)
+        self.blocked = sum(row.line.measured is Measured.BLOCKED for row in self.rows)
+        self.unknown = sum(row.line.measured is Measured.UNKNOWN for row in self.rows)
+        self.markdown = request_markdown(request)
+        self.links = request_links(request)
 
 
 def drawn_spectrum(story: Story) -> Markup:
     """Return the picture of the audio's spectrum, empty where none was measured."""
     return Markup(spectrum_svg(story.spectrum, story.bandwidth_hz))  # noqa: S704 - numbers alone
+
+
+def drawn_relays(story: Story) -> Markup:
+    """Return the picture of the relays' round trips, empty unless two can be compared."""
+    return Markup(relays_svg(story.relays.bars))  # noqa: S704 - drawn by us, its label escaped
 
 
 @cache
@@ -85,5 +110,7 @@ def _environment() -> ImmutableSandboxedEnvironment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(ms=milliseconds, mark=mark_of, flat=flat, whole=Markup.escape)
+    environment.filters.update(
+        ms=milliseconds, mark=mark_of, flat=flat, moment=moment, whole=Markup.escape
+    )
     return environment

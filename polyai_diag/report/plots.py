@@ -1,27 +1,17 @@
-"""The spectrum of what was sent and what came back, as SVG that follows light and dark.
-
-Matplotlib draws it, without pyplot and its global state. The colours it is given are
-placeholders that become CSS variables, so that the page's theme decides.
-"""
+"""The pictures of a report: the audio's spectrum, and the relays' round trips side by side."""
 
 from __future__ import annotations
 
-import io
-import re
 from typing import TYPE_CHECKING, Any
 
+from polyai_diag.report.drawing import FAINT, INK, LINE, STRONG, TEXT, inline_svg, new_figure
 from polyai_diag.report.text import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_INK = {
-    "#010101": "var(--pd-soft, #5b6472)",
-    "#020202": "var(--pd-line, #dfe3e8)",
-    "#030303": "var(--pd-off, #737b88)",
-    "#040404": "var(--pd-note, #2760b5)",
-}
-_TEXT, _LINE, _SENT, _RECEIVED = _INK
+    from polyai_diag.report.relays import Bar
+
 _TICKS_HZ = {100: "100", 300: "300", 1000: "1k", 3400: "3.4k", 8000: "8k", 20000: "20k"}
 _FLOOR_DBFS = -100.0
 _POINTS = 4096
@@ -35,18 +25,10 @@ def spectrum_svg(spectrum: dict[str, Any], bandwidth_hz: float | None = None) ->
     sent, received = (_curve(spectrum, key) for key in ("sent_dbfs", "received_dbfs"))
     if len(sent) < 2 and len(received) < 2:
         return ""
-    from matplotlib import rc_context  # noqa: PLC0415 - heavy, and only needed here
-    from matplotlib.figure import Figure  # noqa: PLC0415
-
-    figure = Figure(figsize=(4.8, 3.6), facecolor="none", layout="constrained")
+    figure = new_figure(4.8, 3.6)
     axes = figure.add_subplot(facecolor="none")
     _draw(axes, sent, received, bandwidth_hz)
-    drawn = io.StringIO()
-    with rc_context({"svg.fonttype": "none"}):
-        figure.savefig(
-            drawn, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        )
-    return _inline(drawn.getvalue(), _said(bandwidth_hz))
+    return inline_svg(figure, _said(bandwidth_hz))
 
 
 def _curve(spectrum: dict[str, Any], key: str) -> list[tuple[float, float]]:
@@ -69,18 +51,18 @@ def _draw(
     axes.set_xticks(list(_TICKS_HZ), list(_TICKS_HZ.values()))
     axes.set_xticks([], minor=True)
     axes.set_yticks([0, -30, -60, -90], ["0 dBFS", "−30", "−60", "−90"])
-    axes.tick_params(length=0, labelsize=9, colors=_TEXT, pad=5)
+    axes.tick_params(length=0, labelsize=9, colors=TEXT, pad=5)
     axes.spines[:].set_visible(False)
-    axes.grid(color=_LINE, linewidth=0.7)
+    axes.grid(color=LINE, linewidth=0.7)
     for curve, colour, width, dashes in (
-        (received, _RECEIVED, 2.0, "-"),
-        (sent, _TEXT, 1.2, (0, (4, 2.5))),
+        (received, STRONG, 2.0, "-"),
+        (sent, TEXT, 1.2, (0, (4, 2.5))),
     ):
         if curve:
             axes.plot(*zip(*curve, strict=True), color=colour, lw=width, ls=dashes, clip_on=False)
     highest_hz = max((curve[-1][0] for curve in (sent, received) if curve), default=0.0)
     if bandwidth_hz and 100 <= bandwidth_hz < highest_hz:
-        axes.axvline(bandwidth_hz, color=_SENT, linewidth=0.8, linestyle=(0, (1.5, 2)))
+        axes.axvline(bandwidth_hz, color=FAINT, linewidth=0.8, linestyle=(0, (1.5, 2)))
         left = bandwidth_hz > 2000
         axes.annotate(
             f"band ends at {bandwidth_hz / 1000:.1f} kHz",
@@ -90,7 +72,7 @@ def _draw(
             ha="right" if left else "left",
             va="top",
             fontsize=9,
-            color=_TEXT,
+            color=TEXT,
         )
 
 
@@ -101,19 +83,23 @@ def _said(bandwidth_hz: float | None) -> str:
     return f"Spectrum of the audio, sent and received{ends}"
 
 
-def _inline(svg: str, label: str) -> str:
-    """Make a document of its own a part of a page: no prolog, ids, styles or fonts of its own."""
-    svg = svg[svg.index("<svg") :]
-    box = re.search(r'viewBox="[\d. ]+"', svg)
-    svg = re.sub(
-        r"<svg[^>]*>",
-        f'<svg class="pd-plot" {box[0] if box else ""} role="img" aria-label="{label}">',
-        svg,
-        count=1,
-    )
-    svg = re.sub(r"<defs>.*?</defs>|<metadata>.*?</metadata>|<!--.*?-->", "", svg, flags=re.DOTALL)
-    svg = re.sub(r' (?:id|clip-path)="[^"]*"', "", svg)
-    svg = re.sub(r"font: ([\d.]+px)[^;\"]*", r"font: \1 var(--pd-sans, sans-serif)", svg)
-    for placeholder, colour in _INK.items():
-        svg = svg.replace(placeholder, colour)
-    return re.sub(r"\s*\n\s*", " ", svg)
+def relays_svg(bars: list[Bar]) -> str:
+    """Return an inline SVG: round trip p50 and p95 in ms, a bar a transport, the loss in words."""
+    if not bars:
+        return ""
+    figure = new_figure(4.8, 0.48 * len(bars))
+    axes = figure.add_subplot(facecolor="none")
+    axes.set_axis_off()
+    places = range(len(bars))
+    axes.barh(places, [bar.p95_ms for bar in bars], height=0.3, color=LINE)
+    axes.barh(places, [bar.p50_ms for bar in bars], height=0.3, color=STRONG)
+    axes.set_xlim(0, max(bar.p95_ms for bar in bars) or 1.0)
+    axes.set_ylim(len(bars) - 0.75, -0.8)
+    for place, bar in enumerate(bars):
+        for x, ha, words, colour in ((0, "left", bar.name, INK), (1, "right", bar.words, TEXT)):
+            axes.text(
+                x, place - 0.28, words, transform=axes.get_yaxis_transform(),
+                ha=ha, va="bottom", fontsize=9, color=colour, parse_math=False,
+            )  # fmt: skip
+    said = "; ".join(f"{bar.name} {bar.words}" for bar in bars)
+    return inline_svg(figure, f"Round trip through the relay, median and 95th percentile: {said}")

@@ -7,14 +7,18 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from polyai_diag.model import Finding, Guide, Severity, Status, StepResult, Verdict
+from polyai_diag.report.candidates import Candidates
+from polyai_diag.report.firewall import request_of
 from polyai_diag.report.handover import Letter, letters
-from polyai_diag.report.measured import Relay, carried, heard, relays
+from polyai_diag.report.measured import carried, heard
 from polyai_diag.report.reach import Reach
+from polyai_diag.report.relays import Relays
 from polyai_diag.report.text import flat, milliseconds, number, plain, table, visible
 from polyai_diag.report.way import OK, Mark, Stop, mark_of, way
 
 if TYPE_CHECKING:
     from polyai_diag.report.report import Report
+    from polyai_diag.report.request import Request
 
 _DOCUMENT_LIMIT = 1_000_000
 
@@ -153,10 +157,20 @@ class Story:
         """The stops of the call."""
         return way(self.steps)
 
-    @property
-    def relays(self) -> list[Relay]:
-        """TURN, URL by URL."""
-        return relays(self.data("turn"))
+    @cached_property
+    def relays(self) -> Relays:
+        """TURN: UDP, TCP and TLS side by side."""
+        return Relays(self.data("turn"))
+
+    @cached_property
+    def candidates(self) -> Candidates:
+        """The candidates of both sides, and their pairs."""
+        return Candidates(self.steps.get("call"))
+
+    @cached_property
+    def firewall(self) -> Request:
+        """What to ask a network team for."""
+        return request_of(self.report)
 
     @cached_property
     def reach(self) -> Reach:

@@ -58,6 +58,16 @@ def quantity(value: Any, unit: str, digits: int = 0) -> str:
     return f"{round(found, digits) + 0.0:,.{digits}f} {unit}".replace("-", "−")
 
 
+def loss_words(packets: dict[str, Any]) -> str:
+    """Return the loss with its interval: 0 of 50 packets proves no more than "under 7 %"."""
+    rate = quantity(packets.get("loss_percent"), "%", 1)
+    interval = packets.get("loss_interval_percent")
+    if not isinstance(interval, list | tuple) or len(interval) != 2:
+        return rate
+    low, high = (number(end) for end in interval)
+    return rate if low is None or high is None else f"{rate} ({low:.1f}–{high:.1f})"
+
+
 _FAILURES = {
     "generic_timeout": "no answer",
     "connection_refused": "refused",

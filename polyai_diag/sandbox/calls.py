@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 import uuid
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from polyai_diag.sandbox.descriptions import (
     reachable_candidate,
     with_media_rejected,
     with_reachable_candidates,
+    without_any_candidate,
 )
 from polyai_diag.sandbox.echo import Echo
 
@@ -64,6 +66,7 @@ class Call:
         self._voice = voice(silent=faults.send_silence)
         self._listening: list[asyncio.Task[None]] = []
         self._candidates = 0
+        self._connected_s: float | None = None
         self._pc = RTCPeerConnection(
             RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
         )
@@ -79,6 +82,8 @@ class Call:
         except Exception as exc:  # aiortc raises whatever it trips over in an SDP
             raise OfferRefused(f"Failed to process the offer: {type(exc).__name__}") from exc
         answer = self._pc.localDescription.sdp
+        if self._faults.omit_candidates:
+            answer = without_any_candidate(answer)
         return with_media_rejected(answer) if self._faults.reject_audio else answer
 
     async def add_candidate(self, candidate: str) -> None:
@@ -109,19 +114,28 @@ class Call:
             aiortc_taps.tap_rtp(transceiver.receiver, self._voice.on_packet)
         with aiortc_taps.host_candidates_from([MEDIA_HOST]):
             await self._pc.setLocalDescription(await self._pc.createAnswer())
-        if self._faults.drop_udp or self._faults.swallow_dtls:
-            aiortc_taps.filter_datagrams(self._pc, self._passes)
+        aiortc_taps.filter_datagrams(self._pc, self._passes)
 
     async def _listen(self, track: MediaStreamTrack) -> None:
         with contextlib.suppress(MediaStreamError):
             await self._voice.listen(track)
 
     def _passes(self, data: bytes, address: aiortc_taps.Address) -> bool:
+        if self._faults.drop_media or self._media_is_over():
+            return False
         if self._faults.drop_udp and address not in self._relayed_addresses:
             return False
         return not (self._faults.swallow_dtls and data[:1] and data[0] in _DTLS_FIRST_BYTES)
 
+    def _media_is_over(self) -> bool:
+        lasts_s = self._faults.media_lasts_s
+        if lasts_s is None or self._connected_s is None:
+            return False
+        return time.monotonic() - self._connected_s > lasts_s
+
     def _state_changed(self) -> None:
+        if self._pc.connectionState == "connected":
+            self._connected_s = time.monotonic()
         if self._pc.connectionState in ("failed", "closed"):
             self._end(self._pc.connectionState)
 

@@ -53,6 +53,11 @@ def without_candidates(sdp: str) -> str:
     return _join("c=IN IP4 0.0.0.0" if line.startswith("c=") else line for line in lines)
 
 
+def without_any_candidate(sdp: str) -> str:
+    """Take the candidates out, and leave their end: there will be none."""
+    return _join(line for line in _lines(sdp) if not line.startswith("a=candidate:"))
+
+
 def with_media_rejected(answer: str) -> str:
     """Reject every section of an answer: port 0, its formats kept (RFC 3264 §6).
 

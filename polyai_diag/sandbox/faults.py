@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from polyai_diag.model import InputError
-from polyai_diag.sandbox.settings import GatewayFaults, ProxyMode, TargetFaults
-from polyai_diag.sandbox.turn_service import TurnFaults
+from polyai_diag.sandbox.settings import GatewayFaults, ProxyMode, TargetFaults, TurnFaults
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -130,8 +129,64 @@ _CONNECTING = {
         gateway={"drop_udp": True},
         turn={"drop_udp": True},
     ),
+    "media-ports-blocked": Fault(
+        "A firewall drops UDP to the gateway's media ports; STUN and TURN over UDP work.",
+        gateway={"drop_udp": True},
+    ),
+    "turn-unreachable": Fault(
+        "The TURN URLs lead to a port that is closed over TCP and silent over UDP.",
+        turn={"dead_urls": True},
+    ),
     "turn-credentials-rejected": Fault(
         "The TURN server refuses the credentials.", turn={"reject_credentials": True}
+    ),
+    "turn-credentials-expired": Fault(
+        "The TURN credentials expired an hour ago.", turn={"expired_credentials": True}
+    ),
+    "turn-refused": Fault(
+        "The TURN server's policy refuses relayed addresses (403).", turn={"allocate_error": 403}
+    ),
+    "turn-quota-reached": Fault(
+        "The TURN server's quota is used up (486).", turn={"allocate_error": 486}
+    ),
+    "turn-out-of-capacity": Fault(
+        "The TURN server has no relayed address left (508).", turn={"allocate_error": 508}
+    ),
+    "turn-peer-refused": Fault(
+        "A firewall drops UDP to the gateway's media, and the TURN server refuses it as a peer.",
+        gateway={"drop_udp": True},
+        turn={"refuse_peers": True},
+    ),
+    "turn-relay-blackhole": Fault(
+        "A firewall drops UDP to the gateway's media; the TURN server grants what it is asked "
+        "for, and relays nothing.",
+        gateway={"drop_udp": True},
+        turn={"drop_relayed": True},
+    ),
+    "turn-not-configured": Fault(
+        "A firewall drops UDP to the gateway's media, and no TURN server is given out.",
+        gateway={"drop_udp": True},
+        turn={"transports": ()},
+    ),
+    "turn-tcp-not-configured": Fault(
+        "A firewall drops UDP, and TURN is given out over UDP alone; over TCP it works.",
+        gateway={"drop_udp": True},
+        turn={"drop_udp": True, "transports": ("udp",)},
+    ),
+    "ice-no-candidates": Fault(
+        "The answer offers no candidates, and the gateway checks none.",
+        gateway={"omit_candidates": True, "drop_media": True},
+    ),
+    "ice-failed": Fault(
+        "The gateway's candidates lead nowhere, through the relay either.",
+        gateway={"drop_media": True},
+    ),
+    "ice-disconnected": Fault(
+        "The media path dies two seconds after the call is connected.",
+        gateway={"media_lasts_s": 2.0},
+    ),
+    "call-ended-early": Fault(
+        "The gateway sends close two seconds after its answer.", gateway={"hangs_up_after_s": 2.0}
     ),
     "dtls-failed": Fault(
         "ICE connects, the DTLS handshake gets no answer.", gateway={"swallow_dtls": True}
@@ -146,7 +201,7 @@ _AUDIO = {
 
 TABLE = {**_UNAUTHORIZED, **_REACHING_THE_GATEWAY, **_CONNECTING, **_AUDIO}
 FAULTS = tuple(TABLE)
-NETWORK_ONLY = ("dns-answer-wrong", "captive-portal", "mtu-blackhole")
+NETWORK_ONLY = ("dns-answer-wrong", "captive-portal", "mtu-blackhole", "turn-tls-intercepted")
 
 
 class Played(NamedTuple):

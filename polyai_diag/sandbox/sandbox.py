@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _CA_FILE = "ca.pem"
 _CREDENTIAL_LIFE_S = 24 * 3600
+_EXPIRED_S = -3600
 
 
 class Sandbox:
@@ -162,7 +163,8 @@ class Sandbox:
     # --- servers ------------------------------------------------------------------------------
 
     def _turn_server(self) -> TurnServer:
-        expires = int(time.time()) + _CREDENTIAL_LIFE_S
+        life_s = _EXPIRED_S if self._faults.turn.expired_credentials else _CREDENTIAL_LIFE_S
+        expires = int(time.time()) + life_s
         self._username, self._credential = f"{expires}:sandbox", secrets.token_urlsafe(24)
         return TurnServer(
             users={self._username: self._credential},
@@ -176,7 +178,7 @@ class Sandbox:
         faults = self._faults.gateway
         config = GatewayConfig(
             tokens=self._tokens,
-            ice_servers=[{"urls": [stun_url]}, relay],
+            ice_servers=[{"urls": [stun_url]}, *([relay] if turn_urls else [])],
             allow_echo=self._allow_echo,
             trickle=self._trickle,
             faults=faults,

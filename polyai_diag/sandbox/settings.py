@@ -45,12 +45,42 @@ class GatewayFaults:
     """The WebSocket is closed so long after the answer; the call's media lives on."""
     drop_udp: bool = False
     """UDP between clients and the media port is dropped; the TURN server's relayed UDP passes."""
+    drop_media: bool = False
+    """All UDP between the media port and anybody is dropped, relayed UDP too."""
+    omit_candidates: bool = False
+    """The answer offers no candidates."""
+    media_lasts_s: float | None = None
+    """All UDP of the media port is dropped from so long after the call is connected."""
+    hangs_up_after_s: float | None = None
+    """`close` is sent so long after the answer, and the call ended."""
     swallow_dtls: bool = False
     """DTLS records vanish, STUN passes (RFC 7983 §7 tells them apart)."""
     reject_audio: bool = False
     """The answer rejects every media section (RFC 3264 §6)."""
     send_silence: bool = False
     """What is sent is Opus-coded digital silence."""
+
+
+@dataclass(frozen=True)
+class TurnFaults:
+    """What the STUN and TURN server does wrong on purpose, or the network before it."""
+
+    drop_udp: bool = False
+    """The network swallows every UDP datagram to and from clients; TCP and TLS work."""
+    reject_credentials: bool = False
+    """The signed retry is answered 401 again, right as its credentials may be."""
+    expired_credentials: bool = False
+    """The user name that is given out holds until an hour ago, and the server looks at it."""
+    allocate_error: int | None = None
+    """A signed Allocate gets this error (RFC 8656 §19)."""
+    refuse_peers: bool = False
+    """403 for every peer (RFC 8656 §9.2)."""
+    drop_relayed: bool = False
+    """What comes to and goes from relayed addresses is swallowed; all requests are granted."""
+    dead_urls: bool = False
+    """The TURN URLs lead to a port that is closed over TCP and silent over UDP; STUN works."""
+    transports: tuple[str, ...] = ("udp", "tcp", "tls")
+    """The TURN URLs that are given out; the server serves all of them."""
 
 
 class ProxyMode(StrEnum):

@@ -108,6 +108,8 @@ class Signaling:
         self._held.clear()
         if self._faults.signaling_lasts_s is not None:
             tasks.create_task(self._lose(self._faults.signaling_lasts_s))
+        if self._faults.hangs_up_after_s is not None:
+            tasks.create_task(self._hang_up(call, self._faults.hangs_up_after_s))
 
     def _refusal(self, offer: Offer) -> tuple[str, str] | None:
         if offer.token in (None, ""):
@@ -172,6 +174,13 @@ class Signaling:
         if self._call and await self._stays_open(after_s):
             self._lost = self._call is not None
             await self._socket.close(1001, "idle for too long")
+
+    async def _hang_up(self, call: Call, after_s: float) -> None:
+        """End the call as an agent does that has said goodbye."""
+        if await self._stays_open(after_s) and self._call is call:
+            with contextlib.suppress(ConnectionClosed):
+                await self._socket.send(close_frame(call.session_id))
+            await self._end_call()
 
     async def _stays_open(self, for_s: float) -> bool:
         """Wait for so long; False, and at once, when the socket closes meanwhile."""

@@ -11,9 +11,10 @@ import socket
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
+from polyai_diag.sandbox.settings import TurnFaults
 from polyai_diag.sandbox.turn_allocation import Address, TurnLimits
 from polyai_diag.sandbox.turn_paths import Streams, UdpEndpoint
-from polyai_diag.sandbox.turn_service import TurnFaults, TurnService
+from polyai_diag.sandbox.turn_service import TurnService
 
 if TYPE_CHECKING:
     import ssl
@@ -53,6 +54,8 @@ class TurnServer:
         self._asked = (port, tls_port)
         self._udp: dict[Address, UdpEndpoint] = {}
         self._listeners: list[asyncio.Server] = []
+        self._dead = ExitStack()
+        self._dead_port = 0  # where nobody listens; 0: no URL leads there
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -80,6 +83,7 @@ class TurnServer:
         for endpoint in self._udp.values():
             endpoint.transport.abort()
         await asyncio.gather(*(endpoint.closed for endpoint in self._udp.values()))
+        self._dead.close()
 
     @property
     def udp_port(self) -> int:
@@ -111,15 +115,22 @@ class TurnServer:
 
     def urls(self) -> list[str]:
         """Return what `iceServers` takes: STUN, TURN over UDP and TCP, and TLS where served."""
-        at = f"{HOST}:{self.udp_port}"
-        urls = [f"stun:{at}", f"turn:{at}?transport=udp", f"turn:{at}?transport=tcp"]
+        turn_port = self._dead_port or self.udp_port
+        by_transport = {
+            "udp": f"turn:{HOST}:{turn_port}?transport=udp",
+            "tcp": f"turn:{HOST}:{turn_port}?transport=tcp",
+        }
         if self._ssl_context is not None:
-            urls.append(f"turns:{HOST}:{self.tls_port}?transport=tcp")
-        return urls
+            tls_port = self._dead_port or self.tls_port
+            by_transport["tls"] = f"turns:{HOST}:{tls_port}?transport=tcp"
+        given_out = [by_transport[t] for t in self._faults.transports if t in by_transport]
+        return [f"stun:{HOST}:{self.udp_port}", *given_out]
 
     async def _listen(self) -> None:
         loop = asyncio.get_running_loop()
         port, tls_port = self._asked
+        if self._faults.dead_urls:
+            self._dead_port = _taken_port(self._dead)
         datagram_sockets, tcp_socket = _bind_where_free(port)
         try:
             for bound in datagram_sockets:
@@ -161,6 +172,24 @@ def _bind_where_free(port: int) -> tuple[list[socket.socket], socket.socket]:
                 continue
             unless_done.pop_all()
             return udp, tcp
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _taken_port(stack: ExitStack) -> int:
+    """Bind a port and do nothing with it: TCP is refused there, UDP meets silence."""
+    for attempt in range(1, _BIND_ATTEMPTS + 1):
+        tcp = _bound(socket.SOCK_STREAM, HOST, 0)
+        port: int = tcp.getsockname()[1]
+        try:
+            udp = _bound(socket.SOCK_DGRAM, HOST, port)
+        except OSError:
+            tcp.close()
+            if attempt == _BIND_ATTEMPTS:
+                raise
+            continue
+        stack.callback(tcp.close)
+        stack.callback(udp.close)
+        return port
     raise AssertionError("the last attempt returns or raises")
 
 

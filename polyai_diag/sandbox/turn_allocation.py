@@ -83,6 +83,8 @@ class Allocation(asyncio.DatagramProtocol):
         transaction_id: bytes,
         limits: TurnLimits,
         on_closed: Callable[[Allocation], None],
+        *,
+        carries: bool = True,
     ) -> None:
         self.path = path
         self.username = username
@@ -91,6 +93,7 @@ class Allocation(asyncio.DatagramProtocol):
         self.lifetime_s = 0.0
         self._limits = limits
         self._on_closed = on_closed
+        self._carries = carries  # else what is relayed vanishes, both ways
         self._loop = asyncio.get_running_loop()
         self._relay: asyncio.DatagramTransport | None = None
         self._expiry: asyncio.TimerHandle | None = None
@@ -172,7 +175,7 @@ class Allocation(asyncio.DatagramProtocol):
 
     def send(self, payload: bytes, peer: Address) -> None:
         """Relay to a permitted peer; drop it otherwise (RFC 8656 §11.2)."""
-        if self._relay and self._is_permitted(peer[0]):
+        if self._relay and self._carries and self._is_permitted(peer[0]):
             self._relay.sendto(payload, peer)
 
     def send_on_channel(self, number: int, payload: bytes) -> None:
@@ -183,7 +186,7 @@ class Allocation(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: Address) -> None:
         """Hand a permitted peer's datagram to the client (RFC 8656 §11.3, §12.7)."""
-        if not self._is_permitted(addr[0]):
+        if not self._carries or not self._is_permitted(addr[0]):
             return
         now = self._loop.time()
         for number, (peer, until) in self._channels.items():

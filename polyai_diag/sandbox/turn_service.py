@@ -7,8 +7,10 @@ import hmac
 import math
 import secrets
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from polyai_diag.analysis.turn_username import expires_at
 from polyai_diag.sandbox.turn_allocation import Address, Allocation, Path, Refused, TurnLimits
 from polyai_diag.stun_message import (
     FAMILY_IPV4,
@@ -30,19 +32,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from collections.abc import Set as AbstractSet
 
+    from polyai_diag.sandbox.settings import TurnFaults
+
 SOFTWARE = "polyai-diag sandbox"
 _UNSERVED = {"DONT-FRAGMENT": 0x001A}
 _WITH_OTHER_ADDRESS = {"CHANGE-REQUEST": 0x0003, "RESPONSE-PORT": 0x0027}
-
-
-@dataclass(frozen=True)
-class TurnFaults:
-    """What is broken on purpose. Each is looked up at the one place where it takes effect."""
-
-    drop_udp: bool = False
-    """The network swallows every UDP datagram to and from clients; TCP and TLS work."""
-    reject_credentials: bool = False
-    """The signed retry is answered 401 again, right as its credentials may be."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +163,7 @@ class TurnService:
             raise Refused(400)
         username = given["USERNAME"]
         password = self._users.get(username)
-        if password is None or self._faults.reject_credentials:
+        if password is None or self._faults.reject_credentials or _has_expired(username):
             raise Refused(401)
         key = long_term_key(username, self._realm, password)
         if not message.check_message_integrity(key):
@@ -200,6 +194,8 @@ class TurnService:
                 raise Refused(437)
             # The request was sent again: its answer is on the way, or got lost.
             return self._allocated(known, request) if known.relayed else None
+        if self._faults.allocate_error is not None:
+            raise Refused(self._faults.allocate_error)
         if "REQUESTED-TRANSPORT" not in asked:
             raise Refused(400)
         if asked["REQUESTED-TRANSPORT"] != TRANSPORT_UDP:
@@ -215,6 +211,7 @@ class TurnService:
             request.message.transaction_id,
             self._limits,
             self._forget,
+            carries=not self._faults.drop_relayed,
         )
         self._allocations[request.path] = allocation
         task = asyncio.create_task(self._open(allocation, request))
@@ -278,6 +275,7 @@ class TurnService:
         peers: list[Address] = every(request.data, "XOR-PEER-ADDRESS")
         if not peers:
             raise Refused(400)
+        self._check_peers()
         allocation.permit({host for host, _ in peers})
         return response(request.message, {})
 
@@ -287,8 +285,13 @@ class TurnService:
         number = asked.get("CHANNEL-NUMBER", 0)
         if not 0x4000 <= number <= 0x7FFF or "XOR-PEER-ADDRESS" not in asked:
             raise Refused(400)
+        self._check_peers()
         allocation.bind(number, asked["XOR-PEER-ADDRESS"])
         return response(request.message, {})
+
+    def _check_peers(self) -> None:
+        if self._faults.refuse_peers:
+            raise Refused(403)
 
     def _send_indication(self, message: Message, data: bytes, path: Path) -> None:
         asked = message.attributes
@@ -305,6 +308,12 @@ class TurnService:
         else:
             answer.add_message_integrity(key)
         path.send(bytes(answer))
+
+
+def _has_expired(username: str) -> bool:
+    """Whether the time that a REST user name carries has passed."""
+    moment = expires_at(username)
+    return moment is not None and moment < datetime.now(UTC)
 
 
 def _among(types: Mapping[str, int], message: Message) -> tuple[int, ...]:

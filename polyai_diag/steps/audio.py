@@ -10,11 +10,12 @@ from polyai_diag.analysis.audio.levels import AudioFacts, audio_facts
 from polyai_diag.analysis.audio.loopback import LoopbackFacts, analyze_loopback
 from polyai_diag.analysis.audio.signal import probe_signal
 from polyai_diag.failures import Failure
-from polyai_diag.media.loopback import Loop, loop_back
+from polyai_diag.media.loopback import Loop, MediaStopped, loop_back
 from polyai_diag.media.packets import place
 from polyai_diag.media.recording import write_wav
 from polyai_diag.probes.waiting import happens_within
 from polyai_diag.steps.call import connect_call, packet_facts
+from polyai_diag.steps.lasting import ending_of, goes_on, keep_ending, while_it_lasts
 from polyai_diag.steps.walk import Walk, run_check
 
 if TYPE_CHECKING:
@@ -24,14 +25,13 @@ if TYPE_CHECKING:
     from polyai_diag.model import StepResult
     from polyai_diag.probes.ice import Call
     from polyai_diag.probes.signaling import Signaling
-    from polyai_diag.probes.trace import Trace
+    from polyai_diag.probes.trace import Known, Trace
     from polyai_diag.target import Target
 
 SILENT_DBFS = -60.0  # what comes back of a -20 dBFS tone is below this: nothing came back
 AGENT_PATIENCE_S = 15.0
 AGENT_LISTEN_S = 3.0
 LISTEN_STEP_S = 0.5
-OUTLIVES_S = 0.5  # after the WebSocket is gone: what was on its way has arrived by then
 
 
 async def check_audio(target: Target) -> StepResult:
@@ -46,44 +46,36 @@ async def audio(walk: Walk, trace: Trace) -> None:
     """Measure the sound of the call, and keep it up for as long as was asked."""
     if not await connect_call(walk, trace) or walk.call is None:
         return
-    if walk.echo:
-        await _loop(walk, walk.call, trace)
-    else:
-        await _listen(walk, walk.call, trace)
-    trace.data.update(await packet_facts(walk.call), gateway_reports=await walk.call.reported())
-    if walk.signaling is not None and (walk.target.hold_s > 0 or walk.signaling.ended.is_set()):
-        await _hold(walk.signaling, walk.call, walk.target.hold_s, trace)
+    own, started_s = walk.call, time.monotonic()
+    measuring = _loop(walk, own, trace) if walk.echo else _listen(walk, own, trace)
+    measured = await while_it_lasts(walk, own, measuring)
+    trace.data.update(await packet_facts(own), gateway_reports=await own.reported())
+    if measured is None or not await goes_on(walk, own):
+        await keep_ending(walk, own, trace, started_s)
+    elif walk.signaling is not None and (walk.target.hold_s > 0 or walk.signaling.ended.is_set()):
+        await _hold(walk, own, walk.signaling, trace)
 
 
-async def _hold(signaling: Signaling, own: Call, seconds: float, trace: Trace) -> None:
-    """Keep the call up, and see whether the gateway ends it."""
+async def _hold(walk: Walk, own: Call, signaling: Signaling, trace: Trace) -> None:
+    """Keep the call up, and see whether anything ends it."""
+    seconds = walk.target.hold_s
     trace.progress(f"Holding the call for {seconds:.0f} s")
     with trace.observe("call_hold", "gateway", asked_s=seconds) as seen:
-        if not await happens_within(seconds, signaling.ended.wait()):
-            return
-        seen.note(after_answer_s=round(signaling.ended_s - signaling.answered_s, 1))
-        if signaling.closed_by_gateway:
-            seen.fail(Failure.CALL_ENDED, "the gateway sent close")
-        else:
-            said = f"the WebSocket was closed with code {signaling.close_code}"
-            seen.fail(Failure.WEBSOCKET_CLOSED, said, close_code=signaling.close_code)
-            seen.note(media_lives_on=await _media_outlives(signaling, own))
-    if not seen.notes.get("media_lives_on"):
-        trace.fail(str(seen.notes["detail"]))
+        gone = happens_within(seconds, signaling.ended.wait())
+        held = await while_it_lasts(walk, own, gone) is False
+        ending = None if held else await ending_of(walk, own)
+        if ending is not None:
+            seen.fail(ending.failure, ending.detail, **ending.notes)
+    if ending is not None and not ending.notes.get("media_lives_on"):
+        trace.fail(ending.detail)
 
 
-async def _media_outlives(signaling: Signaling, own: Call) -> bool:
-    """Whether audio still arrives a while after the WebSocket is gone."""
-    due_s = signaling.ended_s + OUTLIVES_S
-    await asyncio.sleep(max(due_s + OUTLIVES_S - time.monotonic(), 0))
-    return bool(own.packets.arrivals) and own.packets.arrivals[-1].arrival_s > due_s
-
-
-async def _loop(walk: Walk, own: Call, trace: Trace) -> None:
+async def _loop(walk: Walk, own: Call, trace: Trace) -> bool:
     signal = probe_signal(thorough=walk.target.thorough)
     trace.progress(f"Sending {signal.seconds:.0f} s of sound out and back")
     trace.data["mode"] = "echo"
-    with trace.observe("audio_loopback", "gateway") as seen:
+    known: Known = {MediaStopped: lambda _: Failure.CALL_ENDED}
+    with trace.observe("audio_loopback", "gateway", known=known) as seen:
         loop = await loop_back(own.track, own.packets, signal.pcm)
         await _save(walk, trace, received=loop.received, sent=signal.pcm)
         facts = await asyncio.to_thread(analyze_loopback, signal, loop.received)
@@ -97,6 +89,7 @@ async def _loop(walk: Walk, own: Call, trace: Trace) -> None:
             seen.fail(Failure.PROBE_SOUND_LOST, "sound came back, but not the one that was sent")
     if not seen.ok:
         trace.fail(str(seen.notes["detail"]))
+    return seen.ok
 
 
 def _note_loop(facts: LoopbackFacts, loop: Loop, trace: Trace) -> None:
@@ -134,7 +127,7 @@ async def _save(walk: Walk, trace: Trace, **sounds: NDArray[np.float32]) -> None
             trace.data["audio_not_saved"] = f"{file}: {exc.strerror}"
 
 
-async def _listen(walk: Walk, own: Call, trace: Trace) -> None:
+async def _listen(walk: Walk, own: Call, trace: Trace) -> bool:
     trace.progress("Listening to the agent")
     trace.data["mode"] = "agent"
     started_s = time.monotonic()
@@ -151,6 +144,7 @@ async def _listen(walk: Walk, own: Call, trace: Trace) -> None:
             seen.fail(Failure.SILENCE, f"no speech from the agent in {AGENT_PATIENCE_S:.0f} s")
     if not seen.ok:
         trace.fail(str(seen.notes["detail"]))
+    return seen.ok
 
 
 async def _until_heard(own: Call) -> tuple[AudioFacts, float | None]:

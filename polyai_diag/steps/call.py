@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from statistics import median
 from typing import TYPE_CHECKING
 
-from polyai_diag.analysis.candidates import summarize
+from polyai_diag.analysis.candidates import candidate_rows
 from polyai_diag.analysis.quality import jitter_ms, loss
-from polyai_diag.analysis.sdp import parse_sdp
 from polyai_diag.media import aiortc_taps as taps
+from polyai_diag.probes.dns import resolve
+from polyai_diag.probes.mtu import probe_udp_mtu
+from polyai_diag.probes.net import for_udp
+from polyai_diag.probes.pairs import pair_rows
+from polyai_diag.steps.lasting import keep_ending, while_it_lasts
 from polyai_diag.steps.signaling import open_session
+from polyai_diag.steps.stun import udp_servers
 from polyai_diag.steps.walk import Walk, run_check
+from polyai_diag.target import parse_ice_url
 
 if TYPE_CHECKING:
     from polyai_diag.model import Json, StepResult
@@ -40,35 +47,72 @@ async def connect_call(walk: Walk, trace: Trace) -> bool:
     if walk.call.packets.arrivals:
         return True
     own = walk.call
-    trace.data["local_candidates"] = summarize(parse_sdp(own.offer).candidates)
+    trace.data["local_candidates"] = candidate_rows(own.local_candidates)
     if not await own.accept(walk.answer, trace):
         trace.fail("the answer cannot be used")
         return False
     if walk.signaling is not None:
         walk.signaling.on_candidate(own.add_candidate)
-    return await _stages(own, trace)
+    started_s = time.monotonic()
+    connected = await while_it_lasts(walk, own, _stages(walk, own, trace))
+    if connected is None:
+        await keep_ending(walk, own, trace, started_s)
+    return bool(connected)
 
 
-async def _stages(own: Call, trace: Trace) -> bool:
+async def _stages(walk: Walk, own: Call, trace: Trace) -> bool:
     started_s = time.monotonic()
     trace.progress("Checking candidate pairs", 0.1)
-    if not await own.connect_ice(trace):
+    connected = await own.connect_ice(trace)
+    _note_candidates(own, trace)
+    if not connected:
         trace.fail("ICE found no pair that works")
         return False
     trace.data["ice_ms"] = round((time.monotonic() - started_s) * 1000, 1)
     _note_pair(own, trace)
-    trace.progress("DTLS handshake", 0.4)
+    # Where no UDP gets out at all, the gateway's ports are not the ones to ask about.
+    if not own.goes_through_relay or walk.target.relay_only or walk.udp_silent:
+        return await _media(walk, own, trace)
+    async with asyncio.TaskGroup() as beside:
+        beside.create_task(own.check_directly(trace))
+        return await _media(walk, own, trace)
+
+
+async def _media(walk: Walk, own: Call, trace: Trace) -> bool:
     started_s = time.monotonic()
+    trace.progress("DTLS handshake", 0.4)
     if not await own.connect_dtls(trace):
         trace.fail("the DTLS handshake did not finish")
+        await _measure_packet_size(walk, trace)
         return False
     trace.data["dtls_ms"] = round((time.monotonic() - started_s) * 1000, 1)
     trace.progress("Counting packets", 0.6)
-    if not await own.receive_rtp(trace, COUNT_S):
+    received = await own.receive_rtp(trace, COUNT_S)
+    if not received:
         trace.fail("connected, and no audio packets arrive")
-        return False
-    await _note_packets(own, trace)
-    return True
+    if not received or walk.target.thorough:
+        await _measure_packet_size(walk, trace)
+    if received:
+        await _note_packets(own, trace)
+    return received
+
+
+async def _measure_packet_size(walk: Walk, trace: Trace) -> None:
+    """Look how large a datagram may be, on the way to the server that answered over UDP."""
+    urls = [walk.stun_url] if walk.stun_url else [url.url for url in udp_servers(walk)]
+    for url in map(parse_ice_url, urls[:1]):
+        addresses = await resolve(url.host, url.port, trace)
+        if addresses:
+            await probe_udp_mtu(for_udp(addresses), trace)
+
+
+def _note_candidates(own: Call, trace: Trace) -> None:
+    remote = own.remote_candidates
+    trace.data["remote_candidates"] = [
+        {**row, "obstacle": own.obstacle_to(facts)}
+        for row, facts in zip(candidate_rows(remote), remote, strict=True)
+    ]
+    trace.data["pairs"] = pair_rows(taps.candidate_pairs(own.pc))
 
 
 def _note_pair(own: Call, trace: Trace) -> None:

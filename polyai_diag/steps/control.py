@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
+from polyai_diag.analysis.addresses import unrelated
 from polyai_diag.probes.chain import read_chain
 from polyai_diag.probes.dns import look_up
-from polyai_diag.probes.net import CONNECT_TIMEOUT_S, literal
+from polyai_diag.probes.net import CONNECT_TIMEOUT_S
 from polyai_diag.probes.route import Route
 from polyai_diag.target import REGIONS, Target, region_url
 
@@ -49,13 +50,3 @@ def control_hosts(walk: Walk) -> list[tuple[str, int]]:
         if url.transport == "tls" and unrelated(url.host, target.host)
     ]
     return [*hosts, *dict.fromkeys(relays)]
-
-
-def unrelated(host: str, other: str) -> bool:
-    """Whether two names share no domain of their own; numbers tell nothing, and count as related.
-
-    The last two labels stand for the domain: too coarse for `co.uk`, where it errs to related.
-    """
-    if literal(host, 0) or literal(other, 0):
-        return False
-    return host.lower().split(".")[-2:] != other.lower().split(".")[-2:]

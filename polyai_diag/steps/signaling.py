@@ -10,6 +10,7 @@ from polyai_diag.analysis.sdp import parse_sdp
 from polyai_diag.failures import Failure
 from polyai_diag.probes import net
 from polyai_diag.probes.ice import Call
+from polyai_diag.probes.mtu import probe_signaling_mtu
 from polyai_diag.probes.signaling import CallClosed, Refused, Signaling
 from polyai_diag.probes.waiting import happens_within
 from polyai_diag.probes.websocket import KNOWN as KNOWN_WEBSOCKET
@@ -72,6 +73,9 @@ async def _ask(walk: Walk, call: Call, trace: Trace) -> bool:
     if walk.target.mode is None and code == "FORBIDDEN" and await _still_open(walk, trace):
         mode = "end-to-end"
         answer, _ = await _offer(walk, call, None, trace)
+    unanswered = trace.observations[-1].failure is Failure.GENERIC_TIMEOUT
+    if walk.route is not None and (unanswered or walk.target.thorough):
+        await probe_signaling_mtu(walk.route, trace)  # a large message may be lost for its size
     if answer is None or walk.signaling is None:
         trace.fail("no answer to the offer")
         return False

@@ -14,10 +14,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from polyai_diag.analysis.token import read_token
+from polyai_diag.analysis.token_form import read_form
 from polyai_diag.probes.gateway_http import fetch_ice_servers
 from polyai_diag.probes.tls import tls_context
 from polyai_diag.probes.trace import Trace
 from polyai_diag.redact import Redactor
+from polyai_diag.secret import Secret
 
 if TYPE_CHECKING:
     import ssl
@@ -60,6 +62,8 @@ class Walk:
         """Raise TargetError for a ca_file that cannot be read, before any step has run."""
         self.context = self.shared_context or tls_context(self.target.ca_file)
         self.redactor = Redactor([self.target.token])
+        if self.target.token is not None:  # a gateway may say it back without what clings to it
+            self.redactor.learn(Secret(read_form(self.target.token.reveal()).core))
         if self.target.ice_servers is not None:
             self.learn_ice_servers(self.target.ice_servers)
 
@@ -86,7 +90,6 @@ class Walk:
         if secret is None or not secret.reveal().strip():
             return []
         mended = read_token(secret.reveal(), datetime.now(UTC)).mended
-        self.redactor.learn(mended)
         return [(secret.reveal(), {}), *([(mended.reveal(), {"mended": True})] if mended else [])]
 
     def for_target(self, target: Target) -> Walk:

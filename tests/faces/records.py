@@ -53,6 +53,29 @@ def _relay(url: str, transport: str, setup_ms: float, rtt_ms: float) -> dict[str
     }
 
 
+def candidate(kind: str, address: str, port: int, scope: str, explained: str) -> dict[str, Any]:
+    return {
+        "type": kind,
+        "transport": "udp",
+        "address": address,
+        "port": port,
+        "scope": scope,
+        "explained": explained,
+    }
+
+
+def pair(local: str, remote: str, state: str) -> dict[str, Any]:
+    ours, theirs = local.split(), remote.split()
+    return {
+        "local_type": ours[0],
+        "local_address": ours[1],
+        "remote_type": theirs[0],
+        "remote_address": theirs[1],
+        "state": state,
+        "nominated": state == "succeeded",
+    }
+
+
 HOST = "webrtc-gateway.us-1.platform.polyai.app"
 
 
@@ -130,6 +153,17 @@ DATA: dict[str, dict[str, Any]] = {
         "fmtp": {"minptime": "10", "useinbandfec": "1"},
     },
     "call": {
+        "local_candidates": [
+            candidate("host", "10.20.0.14", 41022, "private", "an address of this machine"),
+            candidate("srflx", "198.51.100.7", 41022, "public", "this network's outside address"),
+        ],
+        "remote_candidates": [
+            candidate("host", "203.0.113.41", 51314, "public", "the gateway's own address"),
+        ],
+        "pairs": [
+            pair("host 10.20.0.14:41022", "host 203.0.113.41:51314", "failed"),
+            pair("srflx 10.20.0.14:41022", "host 203.0.113.41:51314", "succeeded"),
+        ],
         "ice_ms": 212.0,
         "dtls_ms": 131.0,
         "packets_sent": 400,
@@ -263,6 +297,17 @@ def udp_blocked() -> Report:
             answered=0,
         )
     ]
+    looked_up = observation("dns_lookup", "turn.example.net", addresses=["203.0.113.20"])
+    relayed = {
+        "pairs": [
+            pair("host 10.20.0.14:41022", "host 203.0.113.41:51314", "failed"),
+            pair("relay 203.0.113.20:50001", "host 203.0.113.41:51314", "succeeded"),
+        ],
+        "nominated": {
+            **pair("relay 203.0.113.20:50001", "host 203.0.113.41:51314", "succeeded"),
+            "relay_transport": "tls",
+        },
+    }
     seen = record(
         step(
             "stun",
@@ -271,7 +316,8 @@ def udp_blocked() -> Report:
             data={"udp": "blocked"},
             observations=tuple(silent),
         ),
-        step("turn", Status.FAILED, data={"urls": urls}),
+        step("turn", Status.FAILED, data={"urls": urls}, observations=(looked_up,)),
+        step("call", data=DATA["call"] | relayed),
         skipped("nat", "UDP is blocked: there is nothing to measure"),
     )
     blocked = finding(
@@ -300,6 +346,43 @@ def udp_blocked() -> Report:
         explained_by=("stun-unreachable", "udp-blocked"),
     )
     return Judged(seen, blocked, server, ports)
+
+
+def compared() -> Report:
+    """Every transport relays, each at its price; TLS was only tried, and goes by the proxy too."""
+    urls = [
+        row
+        | {
+            "configured": row["transport"] != "tls",
+            "jitter_ms": 2.1 + number,
+            "loss_percent": 2.5 * (2 - number),
+            "loss_interval_percent": [0.1, 6.4],
+            "stalls": number,
+            "longest_stall_ms": 180.0 * number,
+            "throughput_kbps": 128.0,
+            "proof": ("echo", "binding", "none")[number],
+            "server_address": "203.0.113.20:3478",
+        }
+        for number, row in enumerate(DATA["turn"]["urls"])
+    ]
+    urls.append(urls[2] | {"through": "http://proxy.example.net:3128", "rtt_p50_ms": 71.0})
+    urls.append(
+        {
+            "url": "turns:turn.example.net?transport=udp",
+            "transport": "dtls",
+            "stage": "resolve",
+            "ok": False,
+            "failure": None,
+            "detail": "TURN over DTLS is not probed",
+        }
+    )
+    sentence = "UDP is the fastest: TLS on 443 costs 18 ms more, TCP on 3478 3 ms more."
+    comparison = {"best": urls[0]["url"], "sentence": sentence}
+    looked_up = observation(
+        "dns_lookup", "turn.example.net", addresses=["203.0.113.20", "2001:db8::20"]
+    )
+    turn = {"urls": urls, "comparison": comparison}
+    return Judged(record(step("turn", data=turn, observations=(looked_up,))))
 
 
 def unauthorized() -> Report:
@@ -556,10 +639,33 @@ def hostile() -> Report:
             "urls": [
                 {"url": HOSTILE, "transport": LONG, "stage": HOSTILE, "failure": HOSTILE},
                 {"url": LONG},
+                {
+                    "url": f"turn:{'h' * 200}.example:443?transport=tcp",
+                    "transport": HOSTILE,
+                    "ok": True,
+                    "configured": HOSTILE,
+                    "through": HOSTILE,
+                    "proof": [HOSTILE],
+                    "rtt_p50_ms": 1e14,
+                    "rtt_p95_ms": -1,
+                    "loss_percent": HOSTILE,
+                    "stalls": LONG,
+                    "server_address": [HOSTILE],
+                },
+                {"url": "turn:=cmd|x:1", "ok": True, "rtt_p50_ms": 2.0, "detail": HOSTILE},
+                {"url": "turn:$x$_{y}:1", "ok": True, "rtt_p50_ms": 3.0, "rtt_p95_ms": math.inf},
             ]
-            * 200
+            * 200,
+            "comparison": {"best": HOSTILE, "sentence": LONG + HOSTILE},
         },
         "call": {
+            "local_candidates": [{"type": HOSTILE, "address": LONG, "explained": HOSTILE}] * 300,
+            "remote_candidates": [
+                {"address": "203.0.113.1", "port": 10**400},
+                {"address": HOSTILE, "port": HOSTILE},
+            ]
+            * 300,
+            "pairs": [{"local_address": HOSTILE, "remote_address": LONG, "state": HOSTILE}] * 300,
             "ice_ms": HOSTILE,
             "nominated": {"local_type": HOSTILE, "relay_transport": HOSTILE},
         },
@@ -614,6 +720,7 @@ def hostile() -> Report:
 ALL = (
     healthy,
     udp_blocked,
+    compared,
     unauthorized,
     token_rejected,
     gateway_silent,

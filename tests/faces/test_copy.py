@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from polyai_diag.report.request_forms import request_markdown
 from polyai_diag.report.story import Story
 from tests.faces import records
 from tests.faces.jupyterlab import chromium
@@ -27,6 +28,7 @@ def test_each_button_gives_its_own_text(tmp_path: Path, granted: bool) -> None:
     path = report.save(tmp_path / "report.html")
     wanted = {f"Copy the text for {letter.to}": letter.text for letter in story.letters}
     wanted["Copy the text for a ticket"] = story.ticket
+    wanted["Copy the firewall request"] = request_markdown(story.firewall)
     with chromium(need("chromium", install="apt-get install chromium")) as page:
         if granted:
             page.context.grant_permissions(["clipboard-read", "clipboard-write"])

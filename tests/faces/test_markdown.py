@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 from markdown_it import MarkdownIt
 
-from polyai_diag.report.markdown import code, fenced, text
+from polyai_diag.report.markdown_text import code, fenced, text
 from polyai_diag.report.story import Story
 from tests.faces import records
 from tests.faces.records import HOSTILE, LONG
@@ -104,12 +104,15 @@ def test_order_is_wrong_whose_do_way_proof() -> None:
         "## For whom to act",
         "### The network team: acts first",
         "### The customer: nothing to do",
+        "## What to ask the network team for",
+        "| least | UDP | `turn.example.net` |",
         "## The way of the call",
         "| **STUN** | ✕ fails | UDP blocked |",
         "## The way to the gateway",
         "## Proof",
         "explains `stun-unreachable`",
-        "## TURN, transport by transport",
+        "## TURN: UDP, TCP and TLS side by side",
+        "## Candidates and pairs",
         "## Measured",
         "## All steps",
     ]

@@ -42,7 +42,7 @@ async def test_run_gives_the_report_and_shows_it() -> None:
     to_send = panel._tabs.children[1].value
     assert to_send.count("<textarea") == 3
     assert "For the customer" in to_send
-    assert panel._tabs.titles == ("Proof", "To send", "Network", "Audio", "Report")
+    assert panel._tabs.titles == (*("Proof", "To send", "Firewall", "Network", "Audio", "Report"),)
     assert "Done: failed." in panel._status.value
     assert panel._alert.value == ""
 
