@@ -72,7 +72,8 @@ def test_one_operator_is_not_enough() -> None:
 
 
 def test_the_gateways_media_are_an_operator() -> None:
-    pairs = [{"local_type": "host", "remote_type": "host", "state": "failed"}]
+    remote = {"remote_type": "host", "remote_address": "203.0.113.9:5000"}
+    pairs = [{"local_type": "host", "state": "failed", **remote}]
     call = step("call", saw("ice_connect", "gateway", Failure.ICE_FAILED, pairs=pairs))
     named = found(step("stun", binding(ONE, SILENT), tcp(ONE)), call)
     assert "udp-blocked" in named
