@@ -44,12 +44,17 @@ def text_of(finding: Finding) -> str:
     return " ".join(evidence.text for evidence in finding.evidence)
 
 
-def test_without_a_relay_it_is_the_firewall_or_the_gateway() -> None:
-    failed = step("call", ice(Failure.ICE_FAILED, pair()))
-    found = named(STUN, failed, ice_urls=[])
+def test_without_a_relay_that_works_it_is_the_firewall_or_the_gateway() -> None:
+    found = named(STUN, step("call", ice(Failure.ICE_FAILED, pair())))
     assert "A firewall here, or the gateway" in found["media-ports-blocked"].summary
     beneath = {f.id for f in found.values() if "media-ports-blocked" in f.explained_by}
-    assert beneath == {"ice-failed", "turn-not-configured"}
+    assert beneath == {"ice-failed"}
+
+
+def test_without_a_relay_configured_that_is_what_is_missing() -> None:
+    found = named(STUN, step("call", ice(Failure.ICE_FAILED, pair())), ice_urls=[])
+    assert set(found) == {"turn-not-configured", "ice-failed"}
+    assert found["ice-failed"].explained_by == ("turn-not-configured",)
 
 
 def test_a_gateway_that_is_silent_through_the_relay_too_is_not_blocked() -> None:
