@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _PRIVATE_ENDINGS = (
     "local", "localhost", "test", "example", "invalid", "onion", "alt",  # RFC 6761, 6762, 9476
@@ -27,6 +31,12 @@ def kind_of(address: str) -> str:
     if ip.is_global:
         return PUBLIC
     return "private" if ip.is_private else "not of the public internet"
+
+
+def best_reached(hosts: Iterable[str]) -> list[str]:
+    """Return the addresses that a relay on the internet can reach: the public ones, else all."""
+    addresses = [host for host in dict.fromkeys(hosts) if _is_number(host)]
+    return [host for host in addresses if kind_of(host) == PUBLIC] or addresses
 
 
 def is_public_name(host: str) -> bool:

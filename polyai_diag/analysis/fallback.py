@@ -29,8 +29,7 @@ def comparison(rows: Sequence[Mapping[str, Any]]) -> dict[str, str] | None:
     best = min(compared, key=_rank)
     base = next((row for row in compared if row["transport"] == "udp"), best)
     others = [row for row in _one_each(compared) if _kind(row) != _kind(base)]
-    costs = ", ".join(_cost(row, base) for row in others)
-    said = f"TURN over {_name(base)}: {_ms(base['rtt_p50_ms'])} round trip. {costs}."
+    said = f"TURN over {_name(base)}: {_ms(base['rtt_p50_ms'])} round trip. {_costs(others, base)}."
     held_up = [row for row in (base, *others) if row.get("stalls")]
     stalls = "".join(
         f" {_name(row)} held packets back up to {row['longest_stall_ms']:.0f} ms."
@@ -58,13 +57,22 @@ def _one_each(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return sorted({_kind(row): row for row in ordered}.values(), key=_order)
 
 
-def _cost(row: Mapping[str, Any], base: Mapping[str, Any]) -> str:
-    more_ms = row["rtt_p50_ms"] - base["rtt_p50_ms"]
-    if abs(more_ms) < LEAST_MS:
-        return f"TURN over {_name(row)} costs no more than {_name(base)}"
-    if more_ms < 0:
-        return f"TURN over {_name(row)} is {-more_ms:.0f} ms quicker than {_name(base)}"
-    return f"TURN over {_name(row)} costs {more_ms:.0f} ms more than {_name(base)}"
+def _costs(others: Sequence[Mapping[str, Any]], base: Mapping[str, Any]) -> str:
+    """Say what each costs; those that cost nothing in one breath."""
+    said: list[str] = []
+    same: list[str] = []
+    for row in others:
+        more_ms = row["rtt_p50_ms"] - base["rtt_p50_ms"]
+        if abs(more_ms) < LEAST_MS:
+            same.append(f"TURN over {_name(row)}")
+        elif more_ms < 0:
+            said.append(f"TURN over {_name(row)} is {-more_ms:.0f} ms quicker than {_name(base)}")
+        else:
+            said.append(f"TURN over {_name(row)} costs {more_ms:.0f} ms more than {_name(base)}")
+    if same:
+        cost = "cost" if len(same) > 1 else "costs"
+        said.append(f"{' and '.join(same)} {cost} no more than {_name(base)}")
+    return ", ".join(said)
 
 
 def _ms(value_ms: float) -> str:

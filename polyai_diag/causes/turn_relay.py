@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from polyai_diag.analysis.addresses import best_reached
 from polyai_diag.causes.engine import Facts, Layer, Seen, cause, endpoint_host
 from polyai_diag.causes.turn_ways import is_configured, near, url_of
 from polyai_diag.failures import Failure
@@ -59,7 +60,8 @@ def turn_relay_blackhole(facts: Facts) -> Iterator[Evidence | Seen]:
     if any(pair["state"] == "succeeded" for pair in _relay_pairs(facts)):
         return
     for seen in facts.failed("turn_relayed_binding", failures=[Failure.GENERIC_TIMEOUT]):
-        if is_configured(seen) and url_of(seen) not in proven and _answers_others(facts, seen):
+        counts = is_configured(seen) and not seen.note("own_address")
+        if counts and url_of(seen) not in proven and _answers_others(facts, seen):
             yield seen.says(f"{url_of(seen)}: {seen.note('detail')}, which answer without it")
     if not proven and _permitted(facts):
         yield from _dead_relay_pairs(facts)
@@ -96,9 +98,8 @@ def _relay_pairs(facts: Facts) -> Iterator[dict[str, Any]]:
         yield from (p for p in seen.note("pairs") or () if p["local_type"] == "relay")
 
 
-def _remote_hosts(facts: Facts) -> set[str]:
-    """Return the hosts of the gateway's candidates, where ICE found no way to any of them."""
-    hosts: set[str] = set()
-    for seen in facts.failed("ice_connect"):
-        hosts |= {endpoint_host(pair["remote_address"]) for pair in seen.note("pairs") or ()}
-    return hosts
+def _remote_hosts(facts: Facts) -> list[str]:
+    """Return the gateway's addresses that a relay could reach, where ICE found no way to any."""
+    failed = facts.failed("ice_connect")
+    pairs = (pair for seen in failed for pair in seen.note("pairs") or ())
+    return best_reached(endpoint_host(pair["remote_address"]) for pair in pairs)

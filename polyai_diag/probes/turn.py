@@ -37,7 +37,7 @@ ELSEWHERE_CODES = (300, 437)
 OWN_PATIENCE_S = 2.0
 ASK_AGAIN_S = 0.25
 ECHO_BYTES = 160
-ECHO_PACKETS = 25
+ECHO_PACKETS = 15
 NO_HAIRPIN = "nothing came back from the server to itself, which many networks do not carry"
 
 
@@ -131,6 +131,19 @@ class TurnAttempt:
             await self.around.served.wait(SETUP_S)
             self.until_s = time.monotonic() + UNASKED_SETUP_S
         return self.way.configured or not self.holdings.refused
+
+    async def ask_for(self, peers: Sequence[Address], trace: Trace) -> None:
+        """Ask whether the relay may reach these, each for itself; only that is kept in `trace`."""
+        self.until_s = time.monotonic() + SETUP_S
+        near = End(self, far_end=False)
+        try:
+            await near.open()
+            for peer in peers if near.granted else ():
+                told = {"url": self.way.url.url, **self.way.notes(), "peer": shown(peer)}
+                with trace.observe("turn_permission", self.way.url.url, known=KNOWN, **told):
+                    await near.allocation.permit(peer)
+        finally:
+            await near.close()
 
     async def _whole(self, *, alone: bool) -> None:
         """Go it once, and once more where the server sends us elsewhere."""

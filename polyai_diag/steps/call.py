@@ -17,6 +17,7 @@ from polyai_diag.probes.pairs import pair_rows
 from polyai_diag.steps.lasting import keep_ending, while_it_lasts
 from polyai_diag.steps.signaling import open_session
 from polyai_diag.steps.stun import udp_servers
+from polyai_diag.steps.turn_peers import ask_for_peers
 from polyai_diag.steps.walk import Walk, run_check
 from polyai_diag.target import parse_ice_url
 
@@ -67,6 +68,7 @@ async def _stages(walk: Walk, own: Call, trace: Trace) -> bool:
     _note_candidates(own, trace)
     if not connected:
         trace.fail("ICE found no pair that works")
+        await ask_for_peers(walk, [(c.address, c.port) for c in own.remote_candidates], trace)
         return False
     trace.data["ice_ms"] = round((time.monotonic() - started_s) * 1000, 1)
     _note_pair(own, trace)

@@ -127,14 +127,25 @@ async def test_a_port_that_speaks_no_tls_is_no_tls() -> None:
 
 
 @in_loop
-async def test_the_proxy_of_the_environment_is_used_where_nothing_else_leads_there(
+async def test_where_nothing_else_leads_there_the_proxy_is_asked_and_who_signs_is_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    line_to_nowhere = line(443, host="gateway.invalid", address=None)
+    monkeypatch.setenv("NO_PROXY", "")
+    async with Sandbox(faults=("tls-intercepted",)) as sandbox:
+        monkeypatch.setenv("HTTPS_PROXY", sandbox.proxy.url)
+        (opened,) = await verify_request(asked(line_to_nowhere))
+        ca_file = sandbox.ca_file_with_proxy
+        (vouched,) = await verify_request(asked(line_to_nowhere), ca_file=ca_file)
     async with Sandbox(faults=("proxy-blocks-websocket",)) as sandbox:
         monkeypatch.setenv("HTTPS_PROXY", sandbox.proxy.url)
-        monkeypatch.setenv("NO_PROXY", "")
-        (result,) = await verify_request(asked(line(443, host="gateway.invalid", address=None)))
-    assert "through the proxy http://127.0.0.1:" in result.now_detail
+        (refused,) = await verify_request(asked(line_to_nowhere))
+    assert opened.now is refused.now is Measured.BLOCKED
+    assert opened.signed_by is not None
+    assert opened.signed_by in opened.now_detail
+    assert "403" in refused.now_detail
+    assert vouched.now is Measured.WORKS
+    assert "through the proxy http://127.0.0.1:" in vouched.now_detail
 
 
 BAD = {
