@@ -29,7 +29,8 @@ async def test_masquerading(tmp_path: Path, how: str, mapping: str) -> None:
     ("how", "said", "within_ms"),
     [
         ("drop", "12 requests over UDP, no answer", (3200, 3900)),
-        ("reject with icmp type admin-prohibited", "rejected (host_unreachable)", (45, 1000)),
+        # The kernel sends a burst of ICMP errors, and then one a second.
+        ("reject with icmp type admin-prohibited", "rejected (host_unreachable)", (45, 3900)),
     ],
 )
 @in_loop_for(30)
@@ -43,7 +44,7 @@ async def test_udp_blocked_and_tcp_open(
     assert stun.data["udp"] == "blocked"
     assert within_ms[0] < stun.duration_ms < within_ms[1]
     assert turn.duration_ms < 3900
-    rows = {row["url"]: row for row in turn.data["urls"]}
+    rows = {row["url"]: row for row in turn.data["urls"] if row["configured"]}
     for url, row in rows.items():
         assert row["ok"] is url.endswith("tcp")
         assert row["stage"] == ("relayed_echo" if row["ok"] else "challenge")
