@@ -27,7 +27,8 @@ from polyai_diag.steps.turn import check_turn
 from polyai_diag.target import parse_ice_url
 from tests.aio import in_loop, in_loop_for, until
 from tests.real.coturn import Coturn, running_coturn
-from tests.real.foreign import Certified, Handler, closed_port, http, silent, tcp_server
+from tests.real.elsewhere import diagnosed
+from tests.real.foreign import Certified, Handler, closed_port, http, silent, tcp_serverfrom tests.real.namespaces import namespace, serving
 
 pytestmark = pytest.mark.coturn
 
@@ -457,15 +458,34 @@ async def test_streams_are_tried_through_the_proxy_as_well(
 
 
 @in_loop
-async def test_both_families_of_a_name(tmp_path: Path) -> None:
+async def test_an_ipv6_server_by_its_number(tmp_path: Path) -> None:
     with running_coturn(tmp_path, "listening-ip=::1") as coturn:
-        port = coturn.udp_port
-        urls = [f"turn:localhost:{port}?transport={t}" for t in ("udp", "tcp")]
-        report = await judged(aimed([*urls, f"turn:[::1]:{port}?transport=tcp"]))
+        urls = [f"turn:[::1]:{coturn.udp_port}?transport={t}" for t in ("udp", "tcp")]
+        report = await judged(aimed(urls))
     assert report.findings == ()
-    reached = {(row["transport"], row["server_address"]) for row in rows(report) if row["ok"]}
-    assert ("udp", f"[::1]:{port}") in reached
-    assert ("tcp", f"[::1]:{port}") in reached
+    for row in rows(report):
+        assert (row["server_address"], row["proof"]) == (f"[::1]:{coturn.udp_port}", "echo")
+
+
+@pytest.mark.root
+@in_loop
+async def test_both_families_of_a_name_are_tried() -> None:
+    """Nobody listens there: what counts is whom was asked."""
+    server = {"urls": ["turn:turn.test", "turn:turn.test?transport=tcp"], "username": "a"}
+    target = {"url": "ws://127.0.0.1:1/", "ice_servers": [server | {"credential": "b"}]}
+    with (
+        namespace("families", nameserver="127.0.0.1") as inside,
+        serving("tests.real.dns", inside, {"turn.test": ["127.0.0.1", "::1"]}),
+    ):
+        report = await diagnosed(target, ["turn"], namespace=inside)
+    assert report.root_causes == ("turn-unreachable",)
+    asked = [(row["transport"], row["server_address"]) for row in rows(report)]
+    assert asked == [
+        ("udp", "127.0.0.1:3478"),
+        ("udp", "[::1]:3478"),
+        ("tcp", "127.0.0.1:3478"),
+        ("tcp", "[::1]:3478"),
+    ]
 
 
 # --- proof and hardening ----------------------------------------------------------------------
