@@ -65,7 +65,7 @@ def _effect_of_unreachable(facts: Facts) -> Severity:
     reference="RFC 8656 §3.1",
     breaks=("call",),
     effect=_effect_of_unreachable,
-    explains=("ice-no-candidates", "ice-failed", "stun-unreachable"),
+    explains=("ice-no-candidates", "stun-unreachable"),
 )
 def turn_unreachable(facts: Facts) -> Iterator[Evidence | Seen]:
     """A URL fails before its server has granted or refused a relay; the stage is named.

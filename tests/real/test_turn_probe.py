@@ -1,8 +1,13 @@
 """The TURN probe against real coturn, and against servers that are no TURN servers."""
 
 import asyncio
+import base64
 import contextlib
+import datetime as dt
+import hmac
 import socket
+import ssl
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -15,12 +20,16 @@ from polyai_diag.model import Event, Observation, Observed
 from polyai_diag.probes.stun_transport import open_udp
 from polyai_diag.probes.trace import Trace
 from polyai_diag.probes.turn_allocation import Allocation, Holdings
-from polyai_diag.sandbox.turn import TurnServer
+from polyai_diag.sandbox.proxy import Proxy, Upstream
+from polyai_diag.sandbox.settings import ProxyMode
+from polyai_diag.sandbox.turn import TurnFaults, TurnServer
 from polyai_diag.steps.turn import check_turn
 from polyai_diag.target import parse_ice_url
 from tests.aio import in_loop, in_loop_for, until
 from tests.real.coturn import Coturn, running_coturn
+from tests.real.elsewhere import diagnosed
 from tests.real.foreign import Certified, Handler, closed_port, http, silent, tcp_server
+from tests.real.namespaces import namespace, serving
 
 pytestmark = pytest.mark.coturn
 
@@ -371,3 +380,191 @@ async def test_a_cancelled_check_leaves_nothing_in_coturn(tmp_path: Path) -> Non
             await task
         async with asyncio.timeout(FREED_S + CHECK_S):
             await echoes(aimed(turn_urls(coturn, "udp")))
+
+
+# --- other ways to the same server ------------------------------------------------------------
+
+
+def all_rows(report: Report) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = report.step("turn").data["urls"]
+    return found
+
+
+@in_loop
+async def test_tcp_beside_udp_is_tried_though_nobody_configured_it(coturn: Coturn) -> None:
+    report = await judged(aimed(turn_urls(coturn, "udp"), ca_file=coturn.ca_file))
+    assert report.findings == ()
+    tcp = next(row for row in all_rows(report) if row["transport"] == "tcp")
+    assert (tcp["configured"], tcp["ok"], tcp["proof"]) == (False, True, "echo")
+    assert "TURN over TCP (not configured)" in report.step("turn").data["comparison"]["sentence"]
+    tls = [row for row in all_rows(report) if row["transport"] == "tls"]
+    assert {row["server_address"] for row in tls} == {"127.0.0.1:5349", "127.0.0.1:443"}
+    assert {row["failure"] for row in tls} == {Failure.CONNECTION_REFUSED}
+
+
+@in_loop
+async def test_an_alternate_server_is_followed_once(tmp_path: Path) -> None:
+    (tmp_path / "end").mkdir()
+    (tmp_path / "start").mkdir()
+    with running_coturn(tmp_path / "end") as end:
+        there = f"alternate-server={end.host}:{end.udp_port}"
+        with running_coturn(tmp_path / "start", there) as start:
+            report = await judged(aimed(turn_urls(start, "udp", "tcp"), ca_file=start.ca_file))
+            assert report.findings == ()
+            for row in rows(report):
+                assert (row["stage"], row["proof"]) == ("relayed_echo", "echo")
+            moved = [o.notes.get("alternate") for o in of(report, "turn_challenge")]
+            assert moved.count(f"{end.host}:{end.udp_port}") == 2
+
+
+@in_loop
+async def test_an_alternate_server_that_sends_on_again_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "next").mkdir()
+    (tmp_path / "start").mkdir()
+    with running_coturn(tmp_path / "next", "alternate-server=127.0.0.1:9") as second:
+        there = f"alternate-server={second.host}:{second.udp_port}"
+        with running_coturn(tmp_path / "start", there) as start:
+            report = await judged(aimed(turn_urls(start, "udp")))
+    assert report.root_causes == ("turn-refused",)
+    assert "300" in report.findings[0].summary
+
+
+@pytest.mark.parametrize(
+    ("mode", "through_works"), [(ProxyMode.LET_THROUGH, True), (ProxyMode.REFUSE, False)]
+)
+@in_loop
+async def test_streams_are_tried_through_the_proxy_as_well(
+    coturn: Coturn, mode: ProxyMode, through_works: bool
+) -> None:
+    nowhere = Upstream(1, ssl.create_default_context())
+    async with Proxy(mode, nowhere) as proxy:
+        servers = [IceServer(turn_urls(coturn), "alice", "s3cret")]
+        target = Target(
+            "ws://127.0.0.1:1/",
+            ice_servers=servers,
+            third_party=False,
+            ca_file=str(coturn.ca_file),
+            proxy=proxy.url,
+        )
+        report = await judged(target)
+    assert report.findings == ()
+    through = [row for row in rows(report) if row["through"] == proxy.url]
+    assert [row["transport"] for row in through] == ["tcp", "tls"]
+    for row in through:
+        assert row["ok"] is through_works
+        assert row["proof"] == ("echo" if through_works else "none")
+        assert row["stage"] == ("relayed_echo" if through_works else "connect")
+    direct = [row for row in rows(report) if row["through"] is None]
+    assert [row["ok"] for row in direct] == [True] * 3
+
+
+@in_loop
+async def test_an_ipv6_server_by_its_number(tmp_path: Path) -> None:
+    with running_coturn(tmp_path, "listening-ip=::1") as coturn:
+        urls = [f"turn:[::1]:{coturn.udp_port}?transport={t}" for t in ("udp", "tcp")]
+        report = await judged(aimed(urls))
+    assert report.findings == ()
+    for row in rows(report):
+        assert (row["server_address"], row["proof"]) == (f"[::1]:{coturn.udp_port}", "echo")
+
+
+@pytest.mark.root
+@in_loop
+async def test_both_families_of_a_name_are_tried() -> None:
+    """Nobody listens there: what counts is whom was asked."""
+    server = {"urls": ["turn:turn.test", "turn:turn.test?transport=tcp"], "username": "a"}
+    target = {"url": "ws://127.0.0.1:1/", "ice_servers": [server | {"credential": "b"}]}
+    with (
+        namespace("families", nameserver="127.0.0.1") as inside,
+        serving("tests.real.dns", inside, {"turn.test": ["127.0.0.1", "::1"]}),
+    ):
+        report = await diagnosed(target, ["turn"], namespace=inside)
+    assert report.root_causes == ("turn-unreachable",)
+    asked = [(row["transport"], row["server_address"]) for row in rows(report)]
+    assert asked == [
+        ("udp", "127.0.0.1:3478"),
+        ("udp", "[::1]:3478"),
+        ("tcp", "127.0.0.1:3478"),
+        ("tcp", "[::1]:3478"),
+    ]
+
+
+# --- proof and hardening ----------------------------------------------------------------------
+
+
+@in_loop
+async def test_a_hardened_server_is_proven_by_a_binding_through_it(tmp_path: Path) -> None:
+    """It refuses its own address; a STUN server elsewhere, 127.0.0.2, answers through it."""
+    async with TurnServer(users={}) as stun:
+        with running_coturn(tmp_path, "denied-peer-ip=127.0.0.1") as coturn:
+            servers = [
+                IceServer(f"stun:127.0.0.2:{stun.udp_port}"),
+                IceServer(turn_urls(coturn), coturn.username, coturn.password),
+            ]
+            target = Target(
+                "ws://127.0.0.1:1/",
+                ice_servers=servers,
+                third_party=False,
+                ca_file=str(coturn.ca_file),
+            )
+            report = await judged(target)
+    assert report.findings == ()
+    for row in rows(report):
+        assert (row["ok"], row["proof"], row["measured"]) == (True, "binding", "server")
+    for seen in of(report, "turn_relayed_binding"):
+        assert seen.notes["server"] == f"127.0.0.2:{stun.udp_port}"
+        assert seen.notes["mapped_address"].startswith("127.0.0.1:")
+        assert 0 < seen.notes["rtt_ms"] < 200
+
+
+@in_loop
+async def test_fresh_rest_credentials_are_read_and_taken(tmp_path: Path) -> None:
+    moment = int(time.time()) + 3600
+    username = f"{moment}:bob"
+    digest = hmac.new(b"hush", username.encode(), "sha1").digest()
+    with running_coturn(tmp_path, "use-auth-secret", "static-auth-secret=hush") as coturn:
+        urls = turn_urls(coturn, "udp")
+        report = await judged(aimed(urls, username, base64.b64encode(digest).decode()))
+    assert report.findings == ()
+    (row,) = rows(report)
+    assert (row["proof"], row["expires"]) == (
+        "echo",
+        f"{dt.datetime.fromtimestamp(moment, dt.UTC):%Y-%m-%dT%H:%M:%SZ}",
+    )
+
+
+@in_loop
+async def test_secure_stun_leaves_turn_alone(tmp_path: Path) -> None:
+    """Bindings are refused with 401 there; relays are granted as ever."""
+    with running_coturn(tmp_path, "secure-stun") as coturn:
+        report = await judged(aimed(turn_urls(coturn), ca_file=coturn.ca_file))
+    assert report.findings == ()
+    assert [row["proof"] for row in rows(report)] == ["echo"] * len(ALL)
+
+
+# --- codes that few servers send --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "cause"),
+    [
+        (400, "turn-credentials-rejected"),
+        (403, "turn-refused"),
+        (437, "turn-refused"),
+        (438, "turn-refused"),
+        (440, "turn-refused"),
+        (441, "turn-credentials-rejected"),
+        (442, "turn-refused"),
+        (486, "turn-quota-reached"),
+        (500, "turn-refused"),
+        (508, "turn-out-of-capacity"),
+    ],
+)
+@in_loop
+async def test_every_refusal_is_named_with_its_code(code: int, cause: str) -> None:
+    faults = TurnFaults(allocate_error=code)
+    async with TurnServer(users={"alice": "s3cret"}, faults=faults) as server:
+        report = await judged(aimed([f"turn:127.0.0.1:{server.udp_port}"]))
+    assert report.root_causes == (cause,)
+    assert str(code) in report.findings[0].summary
+    assert rows(report)[0]["stage"] == "allocate"

@@ -75,7 +75,9 @@ def test_a_fault_that_cannot_be_played_is_refused_in_one_line() -> None:
     assert "\n" not in text
 
 
-@pytest.mark.parametrize("fault", ["dns-answer-wrong", "captive-portal", "mtu-blackhole"])
+@pytest.mark.parametrize(
+    "fault", ["dns-answer-wrong", "captive-portal", "mtu-blackhole", "turn-tls-intercepted"]
+)
 def test_a_fault_that_only_a_network_can_make_is_said_to_be_one(fault: str) -> None:
     assert fault not in FAULTS
     with pytest.raises(FaultError, match=f"^only a network can make the fault '{fault}'.*$"):
@@ -123,7 +125,16 @@ def test_the_list_is_closed_and_in_the_order_of_the_catalogues_tables() -> None:
         "setup-slow",
         "udp-blocked",
         "media-ports-blocked",
+        "turn-unreachable",
         "turn-credentials-rejected",
+        "turn-credentials-expired",
+        "turn-refused",
+        "turn-quota-reached",
+        "turn-out-of-capacity",
+        "turn-peer-refused",
+        "turn-relay-blackhole",
+        "turn-not-configured",
+        "turn-tcp-not-configured",
         "ice-no-candidates",
         "ice-failed",
         "ice-disconnected",
