@@ -112,7 +112,7 @@ def ice_failed(facts: Facts) -> Iterator[Evidence | Seen]:
         yield seen.says(f"{len(pairs)} candidate pairs checked, none works ({seen.note('detail')})")
         relayed = {p["remote_address"] for p in pairs if p["local_type"] == "relay"}
         if relayed:
-            said = f"{', '.join(sorted(relayed))}: silent through the relay as well"
+            said = f"{', '.join(sorted(relayed))}: silent through the relay"
             yield seen.says(f"{said}, so this network alone is not at fault")
 
 
