@@ -75,7 +75,7 @@ def ice_no_candidates(facts: Facts) -> Iterator[Evidence | Seen]:
     for seen in facts.failed("ice_gather", failures=none):
         yield seen.says("This side gathered no candidates")
     for seen in facts.failed("ice_connect", failures=none):
-        if not seen.note("remote_candidates"):
+        if not _unreachable(seen):
             yield seen.says("The gateway offered no candidate that can be paired")
     for seen in facts.failed("ice_connect", failures=[*none, Failure.ICE_FAILED]):
         for candidate, why in _unreachable(seen):

@@ -79,6 +79,12 @@ def test_candidates_that_cannot_be_reached_are_told_one_by_one(failure: Failure)
     assert text_of(found["ice-no-candidates"]).count("The gateway offers") == 2
 
 
+@pytest.mark.parametrize("notes", [{}, {"remote_candidates": [], "obstacles": []}])
+def test_no_pair_at_all_is_never_left_unexplained(notes: dict[str, Any]) -> None:
+    found = named(step("call", ice(Failure.ICE_NO_CANDIDATES, **notes)))
+    assert set(found) == {"ice-no-candidates"}
+
+
 def test_one_candidate_in_reach_is_enough_to_blame_the_way() -> None:
     notes = {"remote_candidates": ["host 10.9.9.9:5", "host 8.8.8.8:5"], "obstacles": [NAT, None]}
     assert "ice-no-candidates" not in named(
