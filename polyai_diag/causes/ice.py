@@ -78,7 +78,7 @@ def ice_no_candidates(facts: Facts) -> Iterator[Evidence | Seen]:
     for seen in facts.failed("ice_gather", failures=none):
         yield seen.says("This side gathered no candidates")
     for seen in facts.failed("ice_connect", failures=none):
-        if not seen.note("remote_candidates"):
+        if not _unreachable(seen):
             yield seen.says("The gateway offered no candidate that can be paired")
     for seen in facts.failed("ice_connect", failures=[*none, Failure.ICE_FAILED]):
         for candidate, why in _unreachable(seen):
@@ -115,7 +115,7 @@ def ice_failed(facts: Facts) -> Iterator[Evidence | Seen]:
         yield seen.says(f"{len(pairs)} candidate pairs checked, none works ({seen.note('detail')})")
         relayed = {p["remote_address"] for p in pairs if p["local_type"] == "relay"}
         if relayed:
-            said = f"{', '.join(sorted(relayed))}: silent through the relay as well"
+            said = f"{', '.join(sorted(relayed))}: silent through the relay"
             yield seen.says(f"{said}, so this network alone is not at fault")
 
 
