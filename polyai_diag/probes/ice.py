@@ -156,7 +156,7 @@ class Call:
 
     @property
     def obstacles(self) -> list[str | None]:
-        """For each of the gateway's candidates why none of ours reaches it; None where one could."""
+        """For each of the gateway's candidates why none of ours reaches it; None if one could."""
         ours = self.local_candidates
         return [unreachable(ours, facts) for facts in self.remote_candidates]
 
