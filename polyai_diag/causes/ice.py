@@ -29,7 +29,7 @@ NEEDED_UDP_BYTES = 1200
     ),
     reference="RFC 8445 §2",
     breaks=("call",),
-    explains=("ice-failed", "turn-not-configured"),
+    explains=("ice-failed",),
 )
 def media_ports_blocked(facts: Facts) -> Iterator[Evidence | Seen]:
     """STUN answers over UDP, checks to the gateway's candidates do not.

@@ -104,7 +104,8 @@ def _turn_udp(facts: Facts) -> Iterator[Seen]:
 def _direct_checks(facts: Facts) -> Iterator[Seen]:
     """ICE checks from this machine's own sockets to the gateway."""
     for seen in facts.seen("ice_connect"):
-        if any(pair.get("local_type") != "relay" for pair in seen.note("pairs") or ()):
+        pairs = [p for p in seen.note("pairs") or () if p.get("obstacle") is None]
+        if any(pair.get("local_type") != "relay" for pair in pairs):
             yield seen
 
 
