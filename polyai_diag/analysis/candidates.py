@@ -29,6 +29,7 @@ _SCOPE_IN_WORDS = {
     "mdns": "a browser's name in place of its address: known in its own network alone",
     "name": "a host name: ICE uses addresses",
 }
+_NARROW = ("loopback", "link-local")
 # Defaults of common programs. Nobody is bound to them, hence "often".
 _NETWORKS = tuple(
     (ipaddress.ip_network(network), words)
@@ -111,18 +112,20 @@ def obstacle(local: CandidateFacts, remote: CandidateFacts) -> str | None:
     be called an obstacle where a check failed; where one succeeded nobody asks.
     """
     here, there = local._ip, remote._ip  # noqa: SLF001 - of our own class
+    said = None
     if remote.transport != local.transport:
-        return f"over {remote.transport.upper()}, and here {local.transport.upper()} is checked"
-    if here is None or there is None:
-        return _SCOPE_IN_WORDS[remote.scope if there is None else local.scope]
-    if here.version != there.version:
-        return f"IPv{there.version}, and here IPv{here.version} is asked from"
-    for scope in ("loopback", "link-local"):
-        if (local.scope == scope) is not (remote.scope == scope):
-            return _SCOPE_IN_WORDS[scope]
-    if remote.scope == "private" and not _share_network(here, there):
-        return remote.explained
-    return None
+        said = f"over {remote.transport.upper()}, and here {local.transport.upper()} is checked"
+    elif here is None or there is None:
+        said = _SCOPE_IN_WORDS[remote.scope if there is None else local.scope]
+    elif here.version != there.version:
+        said = f"IPv{there.version}, and here IPv{here.version} is asked from"
+    elif remote.scope != local.scope and remote.scope in _NARROW:
+        said = _SCOPE_IN_WORDS[remote.scope]
+    elif remote.scope != local.scope and local.scope in _NARROW:
+        said = f"ours is {_SCOPE_IN_WORDS[local.scope]}"
+    elif remote.scope == "private" and not _share_network(here, there):
+        said = remote.explained
+    return said
 
 
 def unreachable(local: Sequence[CandidateFacts], remote: CandidateFacts) -> str | None:

@@ -129,6 +129,7 @@ class Facts:
 
 Rule = Callable[[Facts], Iterator[Evidence | Seen]]
 Effect = Callable[[Facts], Severity]
+Condition = Callable[[Facts], bool]
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,7 @@ class Cause:
     per_host: bool  # it explains only what happened with the same host
     acts: Actor
     effect: Effect | None  # what it does to the call, where `breaks` alone does not tell
+    explains_if: Condition | None  # it explains only where this holds
     rule: Rule
 
 
@@ -166,6 +168,7 @@ def cause(  # noqa: PLR0913 - one row of the catalogue, each field named where i
     explains: tuple[str, ...] = (),
     per_host: bool = False,
     effect: Effect | None = None,
+    explains_if: Condition | None = None,
 ) -> Callable[[Rule], Rule]:
     """Enter a rule in the catalogue. Raises ValueError for an id that is taken."""
 
@@ -184,6 +187,7 @@ def cause(  # noqa: PLR0913 - one row of the catalogue, each field named where i
             per_host,
             acts,
             effect,
+            explains_if,
             rule,
         )
         return rule
@@ -278,10 +282,14 @@ def _as_grave_as_explained(findings: list[Finding]) -> Iterator[Finding]:
 def _explaining(row: Cause, facts: Facts, present: dict[str, list[Evidence]]) -> Iterator[str]:
     for other_id, evidence in present.items():
         other = CAUSES[other_id]
-        if row.id not in other.explains:
+        if row.id not in other.explains or not (other.explains_if or _always)(facts):
             continue
         if not other.per_host or _hosts(facts, evidence) & _hosts(facts, present[row.id]):
             yield other_id
+
+
+def _always(_facts: Facts) -> bool:
+    return True
 
 
 def _hosts(facts: Facts, evidence: Iterable[Evidence]) -> set[str]:

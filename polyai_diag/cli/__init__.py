@@ -35,6 +35,13 @@ examples:
   polyai-diag demo --fault udp-blocked --html report.html
 
 {_EXIT_CODES}"""
+_VERIFY_EXAMPLES = """\
+examples:
+  polyai-diag run --region us-1 --token-file token.txt --symptom ice --request request.json
+  polyai-diag verify request.json --markdown result.md
+
+exit codes: 0 all that can be tried works · 1 something is blocked · 4 nothing could be measured
+· 2 bad usage, or output that cannot be written · 130 interrupted, 143 terminated"""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -113,4 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     analyze = add("analyze", "judge a pasted frame, log, error message, SDP, report or recording")
     analyze.add_argument("files", metavar="FILE|-", nargs="+", help="- reads standard input")
     analyze.add_argument("--json", action="store_true", help="as JSON")
+
+    verify = add("verify", "try a firewall request line by line", _VERIFY_EXAMPLES)
+    options.add_verify_options(verify)
     return parser

@@ -1,9 +1,8 @@
-"""The commands: run, demo, sandbox, causes, lab, analyze."""
+"""The commands: run, demo, sandbox, causes, lab, analyze, verify."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import signal
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from polyai_diag.cli.exits import CRITICAL, HEALTHY, USAGE, WARNINGS, exit_code, worst
 from polyai_diag.cli.options import UsageError, seconds
+from polyai_diag.cli.signals import SIGNAL_EXIT, on_signals
 
 if TYPE_CHECKING:
     import argparse
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from polyai_diag.report import Report
     from polyai_diag.runner import Runner
     from polyai_diag.target import Target
-
-_SIGNAL_EXIT = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
 def run(args: argparse.Namespace) -> int:
@@ -69,7 +67,7 @@ def sandbox(args: argparse.Namespace) -> int:
 
     async def serve() -> int:
         stopped = asyncio.Event()
-        with _on_signals(lambda _: stopped.set()):
+        with on_signals(lambda _: stopped.set()):
             async with served:
                 _describe_sandbox(served.describe(), as_json=args.json)
                 await stopped.wait()
@@ -109,6 +107,14 @@ def analyze(args: argparse.Namespace) -> int:
     from polyai_diag.cli.analyze import analyze_one  # noqa: PLC0415
 
     return worst(analyze_one(name, as_json=args.json) for name in args.files)
+
+
+def verify(args: argparse.Namespace) -> int:
+    """Try a firewall request line by line."""
+    from polyai_diag.cli.verify import verify_lines  # noqa: PLC0415
+
+    _check_folders(args, ("json", "markdown"))
+    return verify_lines(args)
 
 
 def _checked(code: int, faults: Sequence[str], named: Sequence[str]) -> int:
@@ -161,6 +167,7 @@ def _run_and_show(
 ) -> int:
     """Run, print, write; `named` takes the root causes' ids."""
     from polyai_diag.cli.console import Screen, print_report  # noqa: PLC0415
+    from polyai_diag.cli.tables import print_network  # noqa: PLC0415
 
     stream = sys.stderr if args.json == "-" else sys.stdout
     signals: list[int] = []
@@ -173,7 +180,7 @@ def _run_and_show(
             for runner in runners:
                 runner.cancel("interrupted")
 
-        with Screen(stream, verbose=bool(args.verbose)) as screen, _on_signals(stop):
+        with Screen(stream, verbose=bool(args.verbose)) as screen, on_signals(stop):
             return await diagnose(screen, runners.append)
 
     report = asyncio.run(go())
@@ -182,25 +189,12 @@ def _run_and_show(
     screen = Screen(stream, verbose=False)
     # Without a terminal each step has been printed when it ended.
     print_report(screen.console, report, steps=screen.console.is_terminal)
+    if args.symptom == "ice":
+        print_network(screen.console, report)
     written = _write(args, report, screen)
     if not written:
         return USAGE
-    return _SIGNAL_EXIT[signal.Signals(signals[0])] if signals else exit_code(report)
-
-
-@contextlib.contextmanager
-def _on_signals(act: Callable[[int], None]) -> Any:
-    """Let SIGINT and SIGTERM call `act` within the running loop, on every platform."""
-    loop = asyncio.get_running_loop()
-    before = {
-        number: signal.signal(number, lambda n, _: loop.call_soon_threadsafe(act, n))
-        for number in _SIGNAL_EXIT
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    return SIGNAL_EXIT[signal.Signals(signals[0])] if signals else exit_code(report)
 
 
 # --- writing ----------------------------------------------------------------------------------
@@ -210,10 +204,11 @@ _FORMS = ("json", "html", "markdown")
 
 def _check_outputs(args: argparse.Namespace) -> None:
     """Say before the run what could not be written after it."""
-    for option in _FORMS:
-        name = getattr(args, option)
-        if name is not None and name != "-" and not Path(name).absolute().parent.is_dir():
-            raise UsageError(f"--{option} {name}: no such folder")
+    from polyai_diag.report.request_forms import ENDINGS  # noqa: PLC0415
+
+    _check_folders(args, (*_FORMS, "request"))
+    if args.request is not None and Path(args.request).suffix not in ENDINGS:
+        raise UsageError(f"--request {args.request}: the ending must be {', '.join(ENDINGS)}")
     if args.save_audio:
         try:
             Path(args.save_audio).mkdir(parents=True, exist_ok=True)
@@ -221,8 +216,18 @@ def _check_outputs(args: argparse.Namespace) -> None:
             raise UsageError(f"--save-audio {args.save_audio}: {exc.strerror}") from None
 
 
+def _check_folders(args: argparse.Namespace, options: Sequence[str]) -> None:
+    for option in options:
+        name = getattr(args, option)
+        if name is not None and name != "-" and not Path(name).absolute().parent.is_dir():
+            raise UsageError(f"--{option} {name}: no such folder")
+
+
 def _write(args: argparse.Namespace, report: Report, screen: Screen) -> bool:
     """Write what was asked for; what cannot be written is printed instead of lost."""
+    from polyai_diag.report.firewall import request_of  # noqa: PLC0415
+    from polyai_diag.report.request_forms import request_form  # noqa: PLC0415
+
     renders = dict(zip(_FORMS, (report.to_json, report.to_html, report.to_markdown), strict=True))
     written = True
     for option, render in renders.items():
@@ -231,6 +236,9 @@ def _write(args: argparse.Namespace, report: Report, screen: Screen) -> bool:
             print(render())
         elif name is not None:
             written &= _write_one(option, name, render(), report, screen)
+    if args.request is not None:
+        text = request_form(request_of(report), Path(args.request).suffix)
+        written &= _write_one("request", args.request, text, report, screen)
     not_saved = report.step("audio").data.get("audio_not_saved")
     if not_saved:
         print(f"polyai-diag: --save-audio {not_saved}", file=sys.stderr)

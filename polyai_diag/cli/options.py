@@ -108,6 +108,10 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--json", metavar="FILE|-", help="report as JSON; - for standard output")
     group.add_argument("--html", metavar="FILE", help="report as one HTML page")
     group.add_argument("--markdown", metavar="FILE", help="report for a ticket")
+    group.add_argument(
+        "--request", metavar="FILE",
+        help="what to ask the network team for: .json (for verify), .csv or .md",
+    )  # fmt: skip
     group.add_argument("--save-audio", metavar="DIR", help="sent.wav and received.wav")
     group.add_argument(
         "--anonymize", action="store_true", default=None, help="hide addresses and host names"
@@ -115,6 +119,14 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "-v", "--verbose", action="store_true", default=None, help="print every observation"
     )
+
+
+def add_verify_options(parser: argparse.ArgumentParser) -> None:
+    """Add what to try, and what to write."""
+    parser.add_argument("request_file", metavar="REQUEST.json", help="from run --request FILE.json")
+    parser.add_argument("--ca-file", metavar="FILE", help="trust these authorities too (PEM)")
+    parser.add_argument("--json", metavar="FILE|-", help="result as JSON; - for standard output")
+    parser.add_argument("--markdown", metavar="FILE", help="result for a ticket")
 
 
 def merge_config(args: argparse.Namespace, accepted: set[str]) -> None:

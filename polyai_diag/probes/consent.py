@@ -22,7 +22,6 @@ LOOK_EVERY_S = 0.25
 RESENDS = 1  # so that a check takes 1.5 s at the most, and a round trip of a second is no loss
 SILENT_S = 4.0
 """Neither a check answered nor a packet: browsers call it disconnected by then."""
-QUIET_S = 1.0
 EXPIRES_S = 30.0
 """No check answered, whatever else arrives (RFC 7675 §5.1)."""
 MAX_ROUND_TRIPS = 10_000
@@ -57,14 +56,6 @@ class Consent:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def lives(self) -> bool:
-        """Return whether the path lives; where it is quiet, once that is decided."""
-        while not self.lost.is_set():
-            if time.monotonic() - self.heard_s < QUIET_S:
-                return True
-            await asyncio.sleep(LOOK_EVERY_S)
-        return False
 
     @property
     def heard_s(self) -> float:

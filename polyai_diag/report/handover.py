@@ -6,13 +6,13 @@ Plain text, short, each line bounded and on one line whatever a network said.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlsplit
 
 import msgspec
 
 from polyai_diag.causes import CAUSES
 from polyai_diag.failures import Failure
 from polyai_diag.model import Actor, Guide, Observation, Verdict
+from polyai_diag.report.request import Kind, Row, grouped
 from polyai_diag.report.text import failure_words, plain, rows
 from polyai_diag.report.way import OK, Mark
 from polyai_diag.target import TargetError, parse_ice_url
@@ -26,6 +26,10 @@ _LINE = 300
 _WRAPPED_AT = 90  # characters, in a box as wide as a notebook's output
 _PROOF_LINES = 4
 _ITEMS = 6  # of one kind on a line
+_REQUEST = (
+    "The firewall request that comes with this lists every line with its addresses. "
+    "After the change, “polyai-diag verify request.json” tries each."
+)
 _MEDIA = {"stun", "turn", "nat", "call"}  # steps whose evidence speaks of UDP and relays
 
 NAMES = {
@@ -125,7 +129,7 @@ def _to_do(story: Story, actor: Actor, mine: list[Root]) -> Iterator[str]:
         word = "What we advise meanwhile"
     yield from (f"{word}: {root.finding.remedy}" for root in mine[:2])
     if actor is Actor.NETWORK:
-        yield from (f"To let through: {passing}" for passing in _passing(story, mine))
+        yield from _passing(story, mine)
 
 
 def _evidence(actor: Actor, mine: list[Root]) -> list[str]:
@@ -178,18 +182,22 @@ def _regions(story: Story) -> Iterator[str]:
 
 
 def _passing(story: Story, mine: list[Root]) -> Iterator[str]:
-    """Name hosts, protocols and ports that calls need."""
-    regions = story.reach.regions
-    lost = [region for region in regions if region.mark.tone != OK.tone]
-    hosts, port, secure = [plain(region.host, 80) for region in lost or regions], 443, True
-    if not hosts:
-        host, port, secure = _endpoint(story.record.target.get("url"))
-        hosts = [host] if host else []
-    if hosts:
-        kind = "WebSocket over TLS, not inspected" if secure else "WebSocket"
-        yield f"TCP {port} to {_few(hosts)} ({kind})"
-    if _cited(mine) & _MEDIA and (asked := _ice_urls(story)):
-        yield _few(list(asked))
+    """Name hosts, protocols and ports that calls need: those that are blocked, where any is."""
+    blocked = grouped(story.firewall.blocked)
+    if blocked:
+        yield f"To let through: {_few([_line(row) for row in blocked], 3)}"
+        yield _REQUEST
+        return
+    asked = {Kind.SIGNALING, *((Kind.RELAY,) if _cited(mine) & _MEDIA else ())}
+    least = [line for line in story.firewall.lines if line.least and line.kind in asked]
+    if least:
+        yield f"To let through: {_few([_line(row) for row in grouped(least)], 3)}"
+
+
+def _line(row: Row) -> str:
+    line, addresses = row
+    where = f" [{', '.join(addresses[:3])}]" if addresses else ""
+    return f"{line.protocol} {line.port} to {plain(line.host, 80)}{where}: {line.why}"
 
 
 def _network_facts(story: Story, mine: list[Root]) -> Iterator[str]:
@@ -204,17 +212,6 @@ def _network_facts(story: Story, mine: list[Root]) -> Iterator[str]:
 def _cited(mine: list[Root]) -> set[str]:
     """Return the steps that the evidence stems from."""
     return {item.step for root in mine for item in root.finding.evidence}
-
-
-def _endpoint(url: Any) -> tuple[str, int, bool]:
-    """Return host, port and whether TLS is meant; no host where the URL cannot be read."""
-    try:
-        parts = urlsplit(str(url)[:2000])
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        return "", 443, True
-    secure = parts.scheme != "ws"
-    return host, port or (443 if secure else 80), secure
 
 
 def _on_the_way(story: Story) -> Iterator[str]:

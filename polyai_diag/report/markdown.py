@@ -153,7 +153,7 @@ def _relays(story: Story) -> Iterator[str]:
         header,
         (
             (
-                code(row.url) + "".join(f"; {text(note)}" for note in row.notes),
+                code(row.server) + "".join(f"; {text(note)}" for note in row.notes),
                 text(row.transport),
                 marked(row.mark),
                 *(text(row.measured[name]) for name in relays.columns),

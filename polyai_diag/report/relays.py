@@ -16,26 +16,25 @@ from polyai_diag.report.text import (
     table,
 )
 from polyai_diag.report.way import FAILS, OK, Mark
-from polyai_diag.target import TargetError, parse_ice_url
+from polyai_diag.target import IceUrl, TargetError, parse_ice_url
 
 SETUP, ROUND_TRIP, JITTER, LOSS, STALLS, RATE = COLUMNS = (
     *("set-up", "round trip p50 / p95", "jitter"),
-    *("lost (95 %)", "stalls", "throughput"),
+    *("lost (95 %)", "stalls, longest", "throughput"),
 )
 _ALWAYS = (SETUP, ROUND_TRIP, LOSS)
 _BARS = 8
 
 _PROOFS = {
-    "echo": "an echo came back through the relay",
     "binding": "proven by a STUN binding through the relay",
-    "none": "no proof that it relays: the server refuses its own address",
+    "none": "no proof that it relays",
 }
 
 
 class Relay(NamedTuple):
     """One TURN URL over one transport, directly or through the proxy."""
 
-    url: str
+    server: str  # host:port; what cannot be read stands as it is
     transport: str
     mark: Mark
     measured: dict[str, str]  # by COLUMNS; – where nothing was
@@ -86,7 +85,7 @@ def _relay(row: dict[str, Any]) -> Relay:
     else:
         mark = Mark("off", "–", "not probed")
     return Relay(
-        plain(row.get("url", "?"), 120),
+        _server(row),
         plain(row.get("transport", "?"), 12).upper(),
         mark,
         _figures(row),
@@ -123,7 +122,7 @@ def _stalls(row: dict[str, Any]) -> str:
     if count is None:
         return "–"
     longest = milliseconds(row.get("longest_stall_ms"))
-    return f"{count:.0f}" if not count or longest == "–" else f"{count:.0f}, up to {longest}"
+    return f"{count:.0f}" if not count or longest == "–" else f"{count:.0f}, {longest}"
 
 
 def _notes(row: dict[str, Any]) -> list[str]:
@@ -131,7 +130,7 @@ def _notes(row: dict[str, Any]) -> list[str]:
     if not row.get("ok") and not row.get("failure") and row.get("detail"):
         said.append(plain(row["detail"], 160))
     if row.get("configured") is False:
-        said.append("not configured, only tried")
+        said.append(f"not configured, only tried: {plain(row.get('url'), 120)}")
     if row.get("through"):
         said.append(f"through the proxy {plain(row['through'], 80)}")
     proof = _PROOFS.get(plain(row.get("proof"), 12))
@@ -156,10 +155,23 @@ def _bar(row: dict[str, Any], *, several: bool) -> Bar | None:
     return Bar(f"{name.strip()}{where}{via}", p50, p95_ms, words)
 
 
+def _server(row: dict[str, Any]) -> str:
+    url = _parsed(row)
+    if url is None:
+        return plain(row.get("url", "?"), 120)
+    return plain(f"[{url.host}]:{url.port}" if ":" in url.host else f"{url.host}:{url.port}", 120)
+
+
 def _host_and_port(row: dict[str, Any]) -> tuple[str, int]:
     """Return where it stands; no host that is not written as one gets into a drawing."""
-    try:
-        url = parse_ice_url(str(row.get("url"))[:300])
-    except TargetError:
+    url = _parsed(row)
+    if url is None:
         return "", 0
     return (url.host if re.fullmatch(r"[A-Za-z0-9.:-]+", url.host) else ""), url.port
+
+
+def _parsed(row: dict[str, Any]) -> IceUrl | None:
+    try:
+        return parse_ice_url(str(row.get("url"))[:300])
+    except TargetError:
+        return None

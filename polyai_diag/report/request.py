@@ -12,7 +12,7 @@ from polyai_diag.model import SCHEMA_VERSION
 from polyai_diag.report.way import FAILS, OK, Mark
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 MAX_LINES = 100
 HOST = r"^(?:\w(?:[\w.-]{0,251}\w)?\.?|[0-9a-fA-F:.]{2,45})\Z"
@@ -86,12 +86,25 @@ class Row(NamedTuple):
 
 
 def grouped(lines: Iterable[Line]) -> list[Row]:
-    """Return the lines with the addresses of a host on one row, where they fared alike."""
-    found: dict[Line, list[Line]] = {}
+    """Return the lines with the addresses of a host on one row, where they fared alike.
+
+    Addresses that were not tried stand beside those that were, and say so.
+    """
+    hosts: dict[tuple[str, str, int], list[Line]] = {}
     for line in lines:
-        alike = msgspec.structs.replace(line, address=None, resolved_at=None)
-        found.setdefault(alike, []).append(line)
-    return [
-        Row(some[0], tuple(a for a in (line.address for line in some) if a and a != some[0].host))
-        for some in found.values()
-    ]
+        hosts.setdefault((line.protocol, line.host, line.port), []).append(line)
+    return [row for some in hosts.values() for row in _rows_of(some)]
+
+
+def _rows_of(lines: list[Line]) -> Iterator[Row]:
+    by_state: dict[tuple[Measured, str], list[Line]] = {}
+    for line in lines:
+        by_state.setdefault((line.measured, line.detail), []).append(line)
+    untried = by_state.pop((Measured.UNKNOWN, ""), []) if len(by_state) > 1 else []
+    for some in by_state.values():
+        yield Row(some[0], (*_addresses(some), *_addresses(untried, " (not measured)")))
+        untried = []
+
+
+def _addresses(lines: Iterable[Line], note: str = "") -> Iterator[str]:
+    return (f"{line.address}{note}" for line in lines if line.address not in (None, line.host))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from polyai_diag.model import NOT_ASKED, Status, StepResult
 from polyai_diag.report.text import milliseconds, number, plain, rows, table
@@ -143,13 +143,18 @@ def _stun(steps: Steps) -> Stop:
 def _turn(steps: Steps) -> Stop:
     stop = _simple("TURN", "turn", steps)
     step = steps.get("turn")
-    urls = rows(step.data.get("urls")) if step else []
+    tried = rows(step.data.get("urls")) if step else []
+    urls = [url for url in tried if url.get("configured") is not False and _probed(url)]
     working = [url for url in urls if url.get("ok") is True]
     if not working or len(working) == len(urls):
         return stop
     carried = {plain(url.get("transport", "?"), 8).upper() for url in working}
     some = f"{carried.pop()} only" if len(carried) == 1 else f"{len(working)} of {len(urls)}"
     return Stop("TURN", PARTLY, some)
+
+
+def _probed(url: dict[str, Any]) -> bool:
+    return url.get("ok") is True or bool(url.get("failure"))
 
 
 def _call(steps: Steps) -> list[Stop]:

@@ -15,7 +15,7 @@ from polyai_diag.media.packets import place
 from polyai_diag.media.recording import write_wav
 from polyai_diag.probes.waiting import happens_within
 from polyai_diag.steps.call import connect_call, packet_facts
-from polyai_diag.steps.lasting import ending_of, keep_ending, while_it_lasts
+from polyai_diag.steps.lasting import ending_of, goes_on, keep_ending, while_it_lasts
 from polyai_diag.steps.walk import Walk, run_check
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ async def audio(walk: Walk, trace: Trace) -> None:
     measuring = _loop(walk, own, trace) if walk.echo else _listen(walk, own, trace)
     measured = await while_it_lasts(walk, own, measuring)
     trace.data.update(await packet_facts(own), gateway_reports=await own.reported())
-    if measured is None or not await own.consent.lives():
+    if measured is None or not await goes_on(walk, own):
         await keep_ending(walk, own, trace, started_s)
     elif walk.signaling is not None and (walk.target.hold_s > 0 or walk.signaling.ended.is_set()):
         await _hold(walk, own, walk.signaling, trace)

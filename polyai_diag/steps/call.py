@@ -72,7 +72,8 @@ async def _stages(walk: Walk, own: Call, trace: Trace) -> bool:
         return False
     trace.data["ice_ms"] = round((time.monotonic() - started_s) * 1000, 1)
     _note_pair(own, trace)
-    if not own.goes_through_relay or walk.target.relay_only:
+    # Where no UDP gets out at all, the gateway's ports are not the ones to ask about.
+    if not own.goes_through_relay or walk.target.relay_only or walk.udp_silent:
         return await _media(walk, own, trace)
     async with asyncio.TaskGroup() as beside:
         beside.create_task(own.check_directly(trace))

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 WORD_S = 0.5  # the media may end a moment before the gateway's word of it is here
 OUTLIVES_S = 0.5  # after the WebSocket is gone: what was on its way has arrived by then
-SILENT_S = 5.0
-LOOK_EVERY_S = 0.5
+QUIET_S = 1.0
+SILENT_S = 4.0
+LOOK_EVERY_S = 0.25
 
 
 class Ending(NamedTuple):
@@ -75,6 +76,16 @@ def _is_silent(own: Call) -> bool:
     """Whether checks were answered for long after the last packet."""
     begun = bool(own.packets.arrivals)
     return begun and own.consent.answered_s - own.consent.packet_s > SILENT_S
+
+
+async def goes_on(walk: Walk, own: Call) -> bool:
+    """Return whether the media goes on; where it is quiet just now, once that is decided."""
+    while not (own.consent.lost.is_set() or own.media_is_over or (walk.echo and _is_silent(own))):
+        heard_s = own.consent.packet_s if walk.echo else own.consent.heard_s
+        if time.monotonic() - heard_s < QUIET_S:
+            return True
+        await asyncio.sleep(LOOK_EVERY_S)
+    return False
 
 
 async def ending_of(walk: Walk, own: Call) -> Ending | None:

@@ -12,7 +12,7 @@ from polyai_diag.probes.nat import Nat, ask_nat
 from polyai_diag.probes.nat_thorough import ask_hairpin, ask_lifetime
 from polyai_diag.probes.stun_transport import shown
 from polyai_diag.steps.gateway import find_ice_servers
-from polyai_diag.steps.stun import NO_SERVER, udp_servers
+from polyai_diag.steps.stun import MAX_SERVERS, NO_SERVER, udp_servers
 from polyai_diag.steps.walk import Walk, run_check
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ async def _servers(walk: Walk, trace: Trace) -> list[Address]:
     urls = udp_servers(walk)
     resolved = await asyncio.gather(*(resolve(url.host, url.port, trace) for url in urls))
     found = list(dict.fromkeys((a.host, a.port) for several in resolved for a in several))
-    return [a for a in found if ":" not in a[0]] or found
+    return ([a for a in found if ":" not in a[0]] or found)[:MAX_SERVERS]
 
 
 async def _ask_thoroughly(found: Nat, trace: Trace) -> None:

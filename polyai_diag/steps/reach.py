@@ -14,6 +14,7 @@ from polyai_diag.probes.gateway_http import (
     fetch_health,
     read_clock_unverified,
 )
+from polyai_diag.probes.mtu import probe_signaling_mtu
 from polyai_diag.probes.net import literal
 from polyai_diag.probes.portal import look_for_portal
 from polyai_diag.probes.proxy import proxy_for
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
     from typing import Any
 
-    from polyai_diag.probes.chain import Chain
     from polyai_diag.probes.net import Race
     from polyai_diag.probes.trace import Trace
     from polyai_diag.steps.walk import Walk
@@ -99,7 +99,6 @@ class Reach:
         self._trace = trace
         self._ended = asyncio.Event()  # the way to the WebSocket, well or ill
         self._opened = False
-        self._chain: Chain | None = None
         self.opened_after_ms: float | None = None
 
     async def run(self) -> bool:
@@ -114,17 +113,18 @@ class Reach:
             if route is not None and route.proxy is None:
                 self._ask_beside(route, beside)
                 with route.racing(self._trace) as race:
-                    await self._take(await _open(self._walk, route, race, self._trace), started_s)
+                    self._take(await _open(self._walk, route, race, self._trace), started_s)
                     await race.others()
             elif route is not None:
-                opened = await _open(self._walk, route, None, self._trace)
-                await self._take(opened, started_s)
+                self._take(await _open(self._walk, route, None, self._trace), started_s)
                 if not self._refused_by_proxy():
                     self._ask_beside(route, beside)
             self._ended.set()
+        if route is not None and self._stalled():
+            await probe_signaling_mtu(route, self._trace)
         return self._opened
 
-    async def _take(self, opened: bool, started_s: float) -> None:
+    def _take(self, opened: bool, started_s: float) -> None:
         self._opened = opened
         if opened:
             self.opened_after_ms = round((time.monotonic() - started_s) * 1000, 1)
@@ -134,6 +134,14 @@ class Reach:
     def _looks_names_up(self) -> bool:
         target = self._walk.target
         return proxy_for(target) is None and literal(target.host, target.port) is None
+
+    def _stalled(self) -> bool:
+        """Whether TCP was up, and then nothing came: large packets may be lost on the way."""
+        return any(
+            seen.operation in ("tls_handshake", "websocket_upgrade")
+            and seen.failure is Failure.GENERIC_TIMEOUT
+            for seen in self._trace.observations
+        )
 
     def _refused_by_proxy(self) -> bool:
         last = self._trace.observations[-1]

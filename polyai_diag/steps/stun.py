@@ -55,12 +55,21 @@ async def check_stun(target: Target) -> StepResult:
 
 
 def udp_servers(walk: Walk) -> list[IceUrl]:
-    """Every server that is asked over UDP: TURN servers answer Binding requests too."""
+    """Choose whom to ask over UDP; TURN servers answer Binding requests too."""
+    servers = _all_udp_servers(walk)
+    if len(servers) <= MAX_SERVERS:
+        return servers
+    return [*servers[: MAX_SERVERS - 1], servers[-1]]  # the last is of another operator
+
+
+def _all_udp_servers(walk: Walk) -> list[IceUrl]:
     urls = [url for server in walk.servers for url in server.parsed if url.transport == "udp"]
     if walk.target.third_party:
         urls.append(parse_ice_url(PUBLIC_STUN_URL))
-    by_address = {(url.host, url.port): url for url in reversed(urls)}
-    return list(reversed(by_address.values()))[:MAX_SERVERS]
+    by_address: dict[tuple[str, int], IceUrl] = {}
+    for url in urls:
+        by_address.setdefault((url.host, url.port), url)
+    return list(by_address.values())
 
 
 async def stun(walk: Walk, trace: Trace) -> None:
@@ -78,6 +87,9 @@ async def stun(walk: Walk, trace: Trace) -> None:
     walk.udp_silent = any(result.sent for result in asked) and not answering
     walk.stun_url = next((r.url for r in answering if r.url.startswith("stun:")), None)
     trace.data["udp"] = _standing(asked, online=walk.signaling is not None)
+    left_out = len(_all_udp_servers(walk)) - len(urls)
+    if left_out:
+        trace.data["servers_left_out"] = left_out
     trace.data["servers"] = [_row(result) for result in asked if result.address is not None]
     if any(result.failure for result in asked):
         trace.fail(f"{len(asked) - len(answering)} of {len(asked)} servers gave no answer over UDP")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sys
 
-from tests.bench import far, here, turn
+from tests.bench import far, here, turn, udp
 
 
 def main() -> int:
     """Measure and print everything."""
-    figures = here.figures()
+    figures = here.figures() + udp.figures()
     if os.geteuid() == 0:
         figures += far.figures() + turn.figures()
     else:

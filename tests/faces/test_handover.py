@@ -112,7 +112,7 @@ def test_two_parties_at_once_are_each_asked_for_their_own() -> None:
 
 def test_network_team_gets_what_it_can_act_on() -> None:
     told = letters(records.dns_wrong())[Actor.NETWORK].text
-    assert f"TCP 443 to {records.HOST} (WebSocket over TLS, not inspected)" in told
+    assert f"To let through: TCP 443 to {records.HOST} [10.0.0.1]: signaling (WebSocket" in told
     assert "10.0.0.1:443 no answer; [fd00::1]:443 no way to this network" in told
     assert "10.20.0.1 A: 10.0.0.1; 10.20.0.2 A: no answer" in told
     assert "from support-lab-3 (10.20.0.14)" in told

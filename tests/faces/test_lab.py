@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from polyai_diag.verify import read_request
 from tests.faces.jupyterlab import NOTEBOOKS, chromium, command, lab, open_notebook
 from tests.real.needs import need
 
@@ -65,15 +66,24 @@ def test_panel_runs_cancels_and_saves(tmp_path: Path) -> None:
         assert text.evaluate(selected).startswith("For the network team")
         assert text.evaluate(f"box => ({selected})(box) === box.value")
         assert page.locator(".jp-Cell.jp-mod-selected").count() <= 1  # no shortcut of the notebook
-        for title in ("Network", "Audio", "To send", "Report", "Proof"):
+        for title in ("Firewall", "Network", "Audio", "To send", "Report", "Proof"):
             page.locator(f"{PANEL} .lm-TabBar-tab", has_text=title).click()
             shoot(page, f"panel-dark-{title.lower().replace(' ', '-')}")
 
         page.locator(f"{PANEL} .lm-TabBar-tab", has_text="Report").click()
         with page.expect_download() as download:
-            page.locator(f"{PANEL} a[download$='.json']").first.click()
+            page.locator(f"{PANEL} a[download^='polyai-diag'][download$='.json']").first.click()
         saved = json.loads(Path(download.value.path()).read_text())
         assert saved["root_causes"] == ["udp-blocked"]
+
+        page.locator(f"{PANEL} .lm-TabBar-tab", has_text="Firewall").click()
+        with page.expect_download() as download:
+            page.locator(f"{PANEL} a[download='request.json']").click()
+        assert read_request(Path(download.value.path())).blocked
+        page.locator(f"{PANEL} summary", has_text="As Markdown").click()
+        text = page.locator(f"{PANEL} textarea[aria-label^='Firewall request']")
+        text.press("Control+a")
+        assert text.evaluate(f"box => ({selected})(box) === box.value")
 
 
 def test_bad_url_is_one_line_and_loses_nothing(tmp_path: Path) -> None:

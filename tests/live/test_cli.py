@@ -84,6 +84,8 @@ BAD_INPUT = {
     "no such CA file": ([*HERE, "--ca-file", "/no/ca.pem"], "/no/ca.pem"),
     "a CA file without certificates": ([*HERE, "--ca-file", __file__], "test_cli.py"),
     "no such config file": ([*HERE, "--config", "/no/such.toml"], "/no/such.toml"),
+    "request into no folder": ([*HERE, "--request", "/no/such/request.json"], "/no/such"),
+    "a request of another ending": ([*HERE, "--request", "request.pdf"], "request.pdf"),
     "report into no folder": ([*HERE, "--html", "/no/such/report.html"], "/no/such"),
     "unknown fault": (["demo", "--fault", "gremlins"], "'gremlins'"),
     "a fault of networks only": (["demo", "--fault", "captive-portal"], "only a network"),
@@ -361,7 +363,9 @@ def test_a_saved_report_is_judged_again(tmp_path: Path) -> None:
     assert "wrong-endpoint" in again.stdout
 
 
-@pytest.mark.parametrize("command", ["run", "demo", "sandbox", "causes", "lab", "analyze"])
+@pytest.mark.parametrize(
+    "command", ["run", "demo", "sandbox", "causes", "lab", "analyze", "verify"]
+)
 def test_help_is_there(command: str) -> None:
     ended = run(command, "--help")
     assert ended.returncode == 0

@@ -31,9 +31,10 @@ table ip filter {{
 
 @dataclass(frozen=True)
 class Network:
-    """Where the client stands, and how TURN is asked."""
+    """Where the client stands, what it stands behind, and how TURN is asked."""
 
     client: str
+    router: str
     username: str = "alice"
     password: str = "s3cret"
 
@@ -57,7 +58,7 @@ def network(folder: Path, rules: str) -> Iterator[Network]:
         run("ip", "netns", "exec", router, "sysctl", "-qw", "net.ipv4.ip_forward=1")
         run("ip", "netns", "exec", router, "nft", "-f", "-", text=rules)
         stack.enter_context(_coturn(server, folder))
-        yield Network(client)
+        yield Network(client, router)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -17,6 +17,7 @@ from tests.real.foreign import (
     Script,
 )
 
+LASTS_S = 1.8  # the call step is over by then
 VIOLATION = "signaling-protocol-violation"
 
 
@@ -70,8 +71,18 @@ def echoes(over: asyncio.Event) -> Script:
     return script
 
 
-def answers(change: Callable[[str], str], *, mute: bool = False, early: bool = False) -> Script:
-    """Answer by aiortc, with an SDP that `change` has had; `early` sends candidates before it."""
+def answers(
+    change: Callable[[str], str],
+    *,
+    mute: bool = False,
+    early: bool = False,
+    deaf: bool = False,
+    ending: Callable[[RTCPeerConnection], Awaitable[None]] | None = None,
+) -> Script:
+    """Answer by aiortc, with an SDP that `change` has had; `early` sends candidates before it.
+
+    `deaf` drops all UDP of the media; `ending` is done a while after the call is connected.
+    """
 
     async def script(connection: ServerConnection, offer: dict[str, Any]) -> None:
         pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
@@ -83,7 +94,12 @@ def answers(change: Callable[[str], str], *, mute: bool = False, early: bool = F
                     if line.startswith("a=candidate:"):
                         data = {"candidate": line[2:], "sdpMid": "0", "sdpMLineIndex": 0}
                         await connection.send(json.dumps({"type": "ice-candidate", "data": data}))
+            if deaf:
+                aiortc_taps.filter_datagrams(pc, lambda *_: False)
             await connection.send(json.dumps(answer(change(sdp))))
+            if ending is not None:
+                await asyncio.sleep(LASTS_S)
+                await ending(pc)
             await connection.wait_closed()
         finally:
             await aiortc_taps.close_fully(pc)

@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+import re
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from aiortc import RTCPeerConnection
 from websockets.asyncio.server import ServerConnection
 
 from polyai_diag import IceServer, Target, diagnose
@@ -45,7 +48,8 @@ def with_another_fingerprint(sdp: str) -> str:
         (answers(lambda sdp: sdp), (), 5),
         (answers(without(("a=candidate", "a=end-of-candidates")), early=True), (), 5),
         (answers(with_another_fingerprint), ("dtls-failed",), 5),
-        (answers(without("a=candidate")), ("ice-no-candidates",), 12),
+        (answers(without("a=candidate")), (), 5),
+        (answers(without("a=candidate"), deaf=True), ("ice-no-candidates",), 12),
         (answers(without("a=end-of-candidates")), (), 5),
         (answers(lambda sdp: sdp, mute=True), ("no-audio-received",), 7),
         (answers(lambda sdp: sdp.replace("sendrecv", "recvonly")), ("media-direction",), 5),
@@ -55,6 +59,7 @@ def with_another_fingerprint(sdp: str) -> str:
         "healthy",
         "early-candidates",
         "fingerprint",
+        "no-candidates-but-checks",
         "no-candidates",
         "no-end",
         "mute",
@@ -69,6 +74,61 @@ async def test_calls(script: Script, causes: tuple[str, ...], within_s: float) -
     assert report.root_causes == causes
     if causes == ("dtls-failed",):
         assert "AB:AB" in summary(report)
+
+
+def offering(address: str) -> Callable[[str], str]:
+    """Every candidate has another address; port and priority stay."""
+    return lambda sdp: re.sub(r"(a=candidate:(?:\S+ ){4})\S+", rf"\g<1>{address}", sdp)
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("f81d4fae-7dec-11d0-a765-00a0c91e6bf6.local", "known in its own network alone"),
+        ("10.99.0.1", "ours is loopback"),
+        ("fd00::99", "IPv6, and here IPv4"),
+    ],
+)
+@in_loop_for(25)
+async def test_candidates_that_nobody_can_reach(address: str, said: str) -> None:
+    script = answers(offering(address), deaf=True)
+    async with websocket_server(script) as port, asyncio.timeout(15):
+        report = await judged(signaling_url(port), steps=("call",))
+    assert report.root_causes == ("ice-no-candidates",)
+    (finding, *_) = report.findings
+    assert said in " ".join(evidence.text for evidence in finding.evidence)
+    (row,) = report.step("call").data["remote_candidates"]
+    assert row["address"] == address
+    assert said in row["obstacle"]
+
+
+@in_loop_for(15)
+async def test_a_hidden_address_connects_where_the_gateway_asks_first() -> None:
+    script = answers(offering("f81d4fae-7dec-11d0-a765-00a0c91e6bf6.local"))
+    async with websocket_server(script) as port, asyncio.timeout(10):
+        report = await judged(signaling_url(port), steps=("call",))
+    assert report.root_causes == ()
+    assert report.step("call").data["nominated"]["remote_type"] == "prflx"
+
+
+async def stop_sending(pc: RTCPeerConnection) -> None:
+    await pc.getSenders()[0].stop()
+
+
+@pytest.mark.parametrize(
+    ("ending", "said", "within_s"),
+    [(RTCPeerConnection.close, "DTLS close", 7), (stop_sending, "the media path answers", 13)],
+    ids=["dtls-close", "silence"],
+)
+@in_loop_for(25)
+async def test_media_that_ends_while_the_websocket_stays(
+    ending: Callable[[RTCPeerConnection], Awaitable[None]], said: str, within_s: float
+) -> None:
+    script = answers(lambda sdp: sdp, ending=ending)
+    async with websocket_server(script) as port, asyncio.timeout(within_s):
+        report = await judged(signaling_url(port), steps=("audio",))
+    assert report.root_causes == ("call-ended-early",)
+    assert said in summary(report)
 
 
 @in_loop_for(28)

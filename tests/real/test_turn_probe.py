@@ -28,7 +28,8 @@ from polyai_diag.target import parse_ice_url
 from tests.aio import in_loop, in_loop_for, until
 from tests.real.coturn import Coturn, running_coturn
 from tests.real.elsewhere import diagnosed
-from tests.real.foreign import Certified, Handler, closed_port, http, silent, tcp_serverfrom tests.real.namespaces import namespace, serving
+from tests.real.foreign import Certified, Handler, closed_port, http, silent, tcp_server
+from tests.real.namespaces import namespace, serving
 
 pytestmark = pytest.mark.coturn
 

@@ -162,6 +162,13 @@ class Caller:
         await self._until(lambda: len(self.heard) >= packets, f"{packets} packets")
         return self.heard
 
+    async def falls_silent(self, for_s: float) -> None:
+        """Wait until no packet has been heard for so long."""
+        heard = -1
+        while heard < len(self.heard):
+            heard = len(self.heard)
+            await asyncio.sleep(for_s)
+
     async def hear_payload(self, payload: bytes) -> None:
         """Wait until this very payload is heard."""
         await self._until(lambda: any(p.payload == payload for p in self.heard), "the payload")

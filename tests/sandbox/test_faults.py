@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -227,6 +228,86 @@ async def test_turn_credentials_rejected(rejected: bool) -> None:
         signed = await client.ask_signed(Method.ALLOCATE, wanted)
         assert signed.error_code == (401 if rejected else None)
         assert await _answers(inbox, address)
+
+
+async def _media_answers(sandbox: Sandbox, me: Caller, inbox: Inbox) -> bool:
+    """Whether the media port of a new call answers a STUN request of a stranger."""
+    async with signaling(sandbox) as socket:
+        answer = await socket.offer(me.sdp)
+        (candidate,) = parse_sdp(answer["data"]["sdp"]).candidates
+        return await _answers(inbox, (candidate.split()[4], int(candidate.split()[5])))
+
+
+@in_loop
+async def test_media_ports_blocked_leaves_turn_over_udp() -> None:
+    async with Sandbox(["media-ports-blocked"]) as sandbox, caller() as me, udp_socket() as inbox:
+        url = _turn_server(sandbox, "udp")[1]
+        assert await _answers(inbox, (url.host, url.port))
+        assert not await _media_answers(sandbox, me, inbox)
+        async with _call(sandbox, relay="udp") as relayed:
+            await relayed.hear(10)
+
+
+@in_loop
+async def test_ice_failed() -> None:
+    async with Sandbox(["ice-failed"]) as sandbox, caller() as me, udp_socket() as inbox:
+        assert not await _media_answers(sandbox, me, inbox)
+        async with _call(sandbox, relay="tcp") as relayed:
+            await asyncio.sleep(QUIET_S)
+            assert relayed.pc.iceConnectionState == "checking"
+
+
+@pytest.mark.parametrize("trickle", [False, True])
+@in_loop
+async def test_ice_no_candidates(trickle: bool) -> None:
+    async with Sandbox(["ice-no-candidates"], trickle=trickle) as sandbox, caller() as me:
+        asked: list[aiortc_taps.Address] = []
+
+        def keep(_: bytes, address: aiortc_taps.Address) -> bool:
+            asked.append(address)
+            return True
+
+        aiortc_taps.filter_datagrams(me.pc, keep)
+        async with signaling(sandbox) as socket:
+            answer = await socket.offer(me.sdp)
+            assert parse_sdp(answer["data"]["sdp"]).candidates == ()
+            if trickle:
+                assert (await socket.receive())["data"]["candidate"] == ""
+            await asyncio.sleep(QUIET_S)
+        assert asked == []
+
+
+@in_loop
+async def test_ice_disconnected() -> None:
+    async with (
+        Sandbox(["ice-disconnected"]) as sandbox,
+        signaling(sandbox) as socket,
+        caller() as me,
+    ):
+        await me.take(await socket.offer(me.sdp, mode="echo"))
+        await me.hear(20)
+        await me.falls_silent(QUIET_S)
+        assert me.connected_s is not None
+        assert me.heard[-1].arrival_s - me.connected_s == pytest.approx(2, abs=0.5)
+        await (await socket.socket.ping())
+        assert sandbox.active_calls == 1
+
+
+@in_loop
+async def test_call_ended_early() -> None:
+    async with (
+        Sandbox(["call-ended-early"]) as sandbox,
+        signaling(sandbox) as socket,
+        caller() as me,
+    ):
+        answer = await socket.offer(me.sdp, mode="echo")
+        answered_s = time.monotonic()
+        await me.take(answer)
+        frame = await socket.receive()
+        assert (frame["type"], frame["sessionId"]) == ("close", answer["sessionId"])
+        assert time.monotonic() - answered_s == pytest.approx(2, abs=0.5)
+        await me.state("closed")
+        assert sandbox.active_calls == 0
 
 
 @in_loop

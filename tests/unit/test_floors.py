@@ -24,7 +24,7 @@ FLOORS = {
     2: ("probes", "media"),
     3: ("steps",),
     4: ("environment", "plan", "runner"),
-    5: ("__init__", "__main__", "api", "cli", "notebook", "report"),
+    5: ("__init__", "__main__", "api", "cli", "notebook", "report", "verify"),
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 DOES_IO = {

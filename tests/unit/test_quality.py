@@ -11,7 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from polyai_diag.analysis.quality import jitter_ms, loss, wilson_percent
+from polyai_diag.analysis.quality import (
+    jitter,
+    jitter_ms,
+    jitter_of,
+    loss,
+    loss_interval_percent,
+    loss_of,
+    mean_interval,
+    median_interval,
+    percentile,
+    wilson_percent,
+)
+from tests.bench.udp import coverage_percent
 
 if TYPE_CHECKING:
     import random
@@ -73,6 +85,51 @@ def test_five_seconds_without_loss_prove_no_more_than_this() -> None:
     assert high == pytest.approx(1.51, abs=0.01)
 
 
+def test_bursts_are_counted() -> None:
+    gone = (10, 11, 12, 63, 98, 99)
+    facts = loss([n for n in range(120) if n not in gone])
+    assert (facts.lost, facts.bursts, facts.mean_burst) == (6, 3, 2.0)
+    assert loss_of([n not in gone for n in range(120)]) == facts
+    at_both_ends = loss_of([False, True, False])
+    assert (at_both_ends.lost, at_both_ends.bursts) == (2, 2)
+    assert loss_of([]).high_percent == 100.0
+
+
+def test_the_same_loss_in_bursts_proves_less() -> None:
+    scattered = loss_interval_percent(20, 400, 20)
+    in_bursts = loss_interval_percent(20, 400, 4)
+    assert in_bursts[0] < scattered[0] < 5 < scattered[1] < in_bursts[1]
+
+
+@given(st.integers(1, 2000), st.data())
+def test_the_interval_holds_the_rate_itself(expected: int, data: st.DataObject) -> None:
+    lost = data.draw(st.integers(0, expected))
+    bursts = data.draw(st.integers(min(lost, 1), max(min(lost, 1), min(lost, expected - lost))))
+    low, high = loss_interval_percent(lost, expected, bursts)
+    assert 0 <= low <= 100 * lost / expected + 1e-9
+    assert 100 * lost / expected <= high + 1e-9
+    assert high <= 100
+
+
+@pytest.mark.parametrize("burst", [None, 2, 5])
+@pytest.mark.parametrize("rate", [0.01, 0.05, 0.2])
+def test_the_interval_covers_the_truth(rate: float, burst: int | None) -> None:
+    """A small one of the bench's simulation; 1.5 is three standard errors of it."""
+    assert coverage_percent(2000, rate, burst) > 92 - 1.5
+
+
+def test_wilsons_does_not_where_losses_come_in_bursts() -> None:
+    """So that the simulation is known to find what it looks for."""
+    chance = np.random.default_rng(5)
+    covered = 0
+    for _ in range(500):
+        starts = chance.random(250) < 0.005
+        lost = int(np.convolve(starts, np.ones(5))[:250].clip(0, 1).sum())
+        low, high = wilson_percent(lost, 250)
+        covered += low <= 2.45 <= high
+    assert covered / 500 < 0.75
+
+
 def test_steady_packets_have_no_jitter() -> None:
     assert jitter_ms([0.02 * n for n in range(50)], [960 * n for n in range(50)]) == pytest.approx(
         0, abs=1e-9
@@ -100,3 +157,55 @@ def test_gaussian_jitter_is_its_mean_difference() -> None:
 @pytest.mark.parametrize("count", [0, 1])
 def test_too_few_packets_have_none(count: int) -> None:
     assert jitter_ms([1.0] * count, [0] * count) is None
+
+
+def test_all_of_jitter_at_once() -> None:
+    late_s = [0.0, 0.008] * 100
+    arrivals = [0.02 * n + late for n, late in enumerate(late_s)]
+    facts = jitter(arrivals, [960 * n for n in range(200)])
+    assert facts is not None
+    for value in (facts.mean_ms, facts.rfc3550_ms, facts.p50_ms, facts.p95_ms, facts.p99_ms):
+        assert value == pytest.approx(8.0, rel=1e-4)
+    assert (facts.low_ms, facts.high_ms) == pytest.approx((8.0, 8.0))
+
+
+def test_the_running_value_is_the_standards() -> None:
+    """RFC 3550 §6.4.1: J += (|D| − J) / 16."""
+    facts = jitter_of([16.0, -16.0])
+    assert facts is not None
+    assert facts.rfc3550_ms == pytest.approx(1 + 15 / 16)
+    assert facts.mean_ms == 16.0
+
+
+def test_one_late_packet_shows_in_the_percentiles_and_hardly_in_the_middle() -> None:
+    differences = [1.0] * 98 + [200.0, -200.0]
+    facts = jitter_of(differences)
+    assert facts is not None
+    assert (facts.p50_ms, facts.p95_ms) == (1.0, 1.0)
+    assert facts.p99_ms > 100
+    assert facts.low_ms < 4.98 < facts.high_ms
+    assert jitter_of([]) is None
+
+
+def test_percentiles_and_the_median_are_numpys() -> None:
+    values = sorted(np.random.default_rng(2).exponential(size=37).tolist())
+    for share in (0.0, 0.05, 0.5, 0.95, 1.0):
+        assert percentile(values, share) == pytest.approx(np.quantile(values, share))
+
+
+def test_intervals_of_median_and_mean_cover_the_truth() -> None:
+    chance = np.random.default_rng(11)
+    median_held = mean_held = 0
+    for _ in range(1000):
+        low, high = median_interval(chance.exponential(size=40).tolist())
+        median_held += low <= math.log(2) <= high
+        sizes = np.abs(np.diff(chance.normal(0, 5, 101)))  # neighbours share a packet
+        low, high = mean_interval(sizes.tolist())
+        mean_held += low <= 10 / math.sqrt(math.pi) <= high
+    assert median_held > 930
+    assert mean_held > 910
+
+
+def test_one_value_is_all_there_is() -> None:
+    assert median_interval([3.0]) == (3.0, 3.0)
+    assert mean_interval([3.0]) == (3.0, 3.0)
