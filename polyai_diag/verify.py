@@ -23,6 +23,7 @@ from polyai_diag.report.text import failure_words, milliseconds, plain
 from polyai_diag.target import Target, TargetError, parse_ice_url
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Mapping
 
 LINE_S = 5.0
@@ -87,12 +88,12 @@ async def verify_request(
     `ca_file` that cannot be read.
     """
     asked = request if isinstance(request, Request) else read_request(request)
-    tls_context(ca_file)  # said before anything is tried
+    context = tls_context(ca_file)
     slots = asyncio.Semaphore(AT_ONCE)
 
     async def one(number: int, line: Line) -> LineResult:
         async with slots:
-            result = await _Attempt(line, ca_file).run()
+            result = await _Attempt(line, ca_file, context).run()
         if on_result is not None:
             on_result(number, result)
         return result
@@ -116,9 +117,10 @@ def _result(line: Line, now: Measured, detail: str, **more: Any) -> LineResult:
 class _Attempt:
     """One line, tried once."""
 
-    def __init__(self, line: Line, ca_file: str | None) -> None:
+    def __init__(self, line: Line, ca_file: str | None, context: ssl.SSLContext) -> None:
         self._line = line
         self._ca_file = ca_file
+        self._context = context
         self._trace = Trace("verify")
         self._signed_by: str | None = None
 
@@ -169,7 +171,7 @@ class _Attempt:
         if address is None:
             return Measured.BLOCKED, f"the name leads nowhere: {self._failure()}"
         url = parse_ice_url(f"stun:{address}")
-        asked = await ask_bindings(url, address, tls_context(self._ca_file), self._trace, train=1)
+        asked = await ask_bindings(url, address, self._context, self._trace, train=1)
         if asked.answered:
             return Measured.WORKS, f"answers in {milliseconds(min(asked.answered_ms, default=0))}"
         if self._line.tls:

@@ -248,10 +248,14 @@ def describe(observation: Observation) -> str:
 
 
 def _evidence(row: Cause, facts: Facts) -> Iterator[Evidence]:
-    for count, item in enumerate(row.rule(facts)):
-        if count == _EVIDENCE_LIMIT:
+    said: set[str] = set()
+    for item in row.rule(facts):
+        found = item.says(describe(item.observation)) if isinstance(item, Seen) else item
+        if len(said) == _EVIDENCE_LIMIT:
             return
-        yield item.says(describe(item.observation)) if isinstance(item, Seen) else item
+        if found.text not in said:  # two tries of one thing are one proof
+            said.add(found.text)
+            yield found
 
 
 def _finding(row: Cause, facts: Facts, present: dict[str, list[Evidence]]) -> Finding:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from polyai_diag.causes.engine import Facts, Layer, Seen, cause, describe
+from polyai_diag.causes.udp import turn_is_configured
 from polyai_diag.failures import Failure
 from polyai_diag.model import Actor, Evidence, Guide
 
@@ -33,7 +34,8 @@ NEEDED_UDP_BYTES = 1200
 def media_ports_blocked(facts: Facts) -> Iterator[Evidence | Seen]:
     """STUN answers over UDP, checks to the gateway's candidates do not.
 
-    Where they do not through a relay either, the gateway is silent, and no port is blocked.
+    Where they do not through a relay either, the gateway is silent, and no port is blocked; where
+    no relay is configured, that is what is missing.
     """
     answering = next(facts.succeeded("stun_binding"), None)
     if answering is None:
@@ -44,7 +46,8 @@ def media_ports_blocked(facts: Facts) -> Iterator[Evidence | Seen]:
         for relayed in facts.succeeded("ice_connect"):
             yield relayed.says("Control: the gateway answers the same checks through the relay")
         yield answering.says(f"Control: {answering.observation.endpoint} answers over UDP")
-    for seen in facts.failed("ice_connect", failures=[Failure.ICE_FAILED]):
+    silent = facts.failed("ice_connect", failures=[Failure.ICE_FAILED])
+    for seen in silent if turn_is_configured(facts) else ():
         pairs = [pair for pair in seen.note("pairs") or () if pair.get("obstacle") is None]
         direct = {p["remote_address"] for p in pairs if p["local_type"] != "relay"}
         if direct and all(pair["local_type"] != "relay" for pair in pairs):
@@ -75,7 +78,7 @@ def ice_no_candidates(facts: Facts) -> Iterator[Evidence | Seen]:
     for seen in facts.failed("ice_gather", failures=none):
         yield seen.says("This side gathered no candidates")
     for seen in facts.failed("ice_connect", failures=none):
-        if not seen.note("remote_candidates"):
+        if not _unreachable(seen):
             yield seen.says("The gateway offered no candidate that can be paired")
     for seen in facts.failed("ice_connect", failures=[*none, Failure.ICE_FAILED]):
         for candidate, why in _unreachable(seen):
@@ -112,7 +115,7 @@ def ice_failed(facts: Facts) -> Iterator[Evidence | Seen]:
         yield seen.says(f"{len(pairs)} candidate pairs checked, none works ({seen.note('detail')})")
         relayed = {p["remote_address"] for p in pairs if p["local_type"] == "relay"}
         if relayed:
-            said = f"{', '.join(sorted(relayed))}: silent through the relay as well"
+            said = f"{', '.join(sorted(relayed))}: silent through the relay"
             yield seen.says(f"{said}, so this network alone is not at fault")
 
 

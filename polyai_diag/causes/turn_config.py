@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from polyai_diag.causes.engine import Facts, Layer, Seen, cause
 from polyai_diag.causes.turn_ways import is_configured, url_of
-from polyai_diag.causes.udp import ice_url, udp_blocked
+from polyai_diag.causes.udp import ice_url, turn_is_configured, udp_blocked
 from polyai_diag.failures import Failure
 from polyai_diag.model import Actor, Evidence, Guide
 
@@ -27,12 +27,14 @@ if TYPE_CHECKING:
 )
 def turn_not_configured(facts: Facts) -> Iterator[Evidence | Seen]:
     """UDP is blocked, or every direct pair failed, and there is no relay to fall back to."""
-    urls = facts.record.target.get("ice_urls") or ()
-    if any(str(url).lower().startswith("turn") for url in urls):
+    if turn_is_configured(facts):
         return
     failed = list(facts.failed("ice_connect", failures=[Failure.ICE_FAILED]))
     for seen in failed:
-        yield seen.says("No direct pair works, and no TURN server is configured")
+        yield seen.says(
+            "No direct pair works (a firewall here, or the gateway), and no TURN server is "
+            "configured"
+        )
     blocked = next(iter(udp_blocked(facts)), None)
     if blocked is not None and not failed:
         place = {"step": blocked.step}
@@ -50,7 +52,13 @@ def turn_not_configured(facts: Facts) -> Iterator[Evidence | Seen]:
     remedy="Add the URL that works to the ICE servers: a call then gets through without UDP.",
     reference="RFC 8656 §3.1, RFC 7065 §3.1",
     breaks=("call",),
-    explains=("ice-failed", "ice-no-candidates", "turn-unreachable"),
+    explains=(
+        "udp-blocked",
+        "stun-unreachable",
+        "turn-unreachable",
+        "ice-failed",
+        "ice-no-candidates",
+    ),
 )
 def turn_tcp_not_configured(facts: Facts) -> Iterator[Evidence | Seen]:
     """Only UDP is configured and none of it works; another transport, tried now, does."""

@@ -337,6 +337,12 @@ def _kind(address: str) -> str | None:
         return None
 
 
+def turn_is_configured(facts: Facts) -> bool:
+    """Whether the run was given a TURN URL, by the user or the gateway."""
+    urls = facts.record.target.get("ice_urls") or ()
+    return any(str(url).lower().startswith("turn") for url in urls)
+
+
 def ice_url(seen: Seen) -> IceUrl | None:
     """Return the STUN or TURN URL that was asked, None where it is none."""
     try:

@@ -67,12 +67,11 @@ def result_words(result: LineResult) -> Text:
 
 
 def _relays(relays: Relays) -> Table:
-    table = _table("transport", "server", "how far", *relays.columns)
+    table = _table("transport", "server", "how far", *relays.columns, "")
     for row in relays.rows:
         figures = (_cell(row.measured[name]) for name in relays.columns)
-        table.add_row(_cell(row.transport), _cell(row.server), _marked(row.mark), *figures)
-        for note in row.notes:
-            table.add_row("", _cell(note, "bright_black"))
+        notes = _cell(" · ".join(row.notes), "bright_black")
+        table.add_row(_cell(row.transport), _cell(row.server), _marked(row.mark), *figures, notes)
     return table
 
 

@@ -132,12 +132,9 @@ class Call:
             ice = taps.dtls_transport(self.pc).transport
             over = self._until(lambda: ice.state in ("completed", "failed", "closed"))
             decided = await happens_within(ICE_TIMEOUT_S, over)
-            pairs, offered = pair_rows(taps.candidate_pairs(self.pc)), self.remote_candidates
-            seen.note(
-                pairs=pairs,
-                remote_candidates=[_written(facts) for facts in offered],
-                obstacles=[self.obstacle_to(facts) for facts in offered],
-            )
+            pairs = pair_rows(taps.candidate_pairs(self.pc))
+            offered = [_written(facts) for facts in self.remote_candidates]
+            seen.note(pairs=pairs, remote_candidates=offered, obstacles=self.obstacles)
             if ice.state == "completed":
                 self.consent.start()
             else:
@@ -157,9 +154,11 @@ class Call:
         """The gateway's candidates, as far as they are such; those that cannot be used as well."""
         return _read(self._offered)
 
-    def obstacle_to(self, remote: CandidateFacts) -> str | None:
-        """Say why none of our candidates can reach this one; None where one could."""
-        return unreachable(self.local_candidates, remote)
+    @property
+    def obstacles(self) -> list[str | None]:
+        """For each of the gateway's candidates why none of ours reaches it; None if one could."""
+        ours = self.local_candidates
+        return [unreachable(ours, facts) for facts in self.remote_candidates]
 
     @property
     def goes_through_relay(self) -> bool:

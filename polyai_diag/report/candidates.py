@@ -32,6 +32,7 @@ class Pair(NamedTuple):
     remote: str
     mark: Mark
     nominated: bool
+    obstacle: str  # why it could not work at all
 
 
 class Candidates:
@@ -106,9 +107,16 @@ def _candidate(row: dict[str, Any]) -> Candidate:
 
 
 def _pair(row: dict[str, Any]) -> Pair:
-    state = plain(row.get("state") or "?", 20).replace("_", " ")
-    mark = _PAIR_MARKS.get(state, Mark("off", "–", state))
-    return Pair(_end(row, "local"), _end(row, "remote"), mark, row.get("nominated") is True)
+    state = plain(row.get("state") or "?", 20)
+    ended = plain(row.get("ended") or state, 40).replace("_", " ")
+    mark = _PAIR_MARKS.get(state, Mark("off", "–", ended))
+    return Pair(
+        _end(row, "local"),
+        _end(row, "remote"),
+        mark,
+        row.get("nominated") is True,
+        plain(row.get("obstacle") or "", 160),
+    )
 
 
 def _end(row: dict[str, Any], side: str) -> str:

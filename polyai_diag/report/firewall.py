@@ -30,6 +30,8 @@ MAX_ADDRESSES = 8
 TCP_ACTIVE_PORT = 9
 """Of a TCP candidate that only connects itself (RFC 6544 §4.5)."""
 
+_UDP_CAUSES = ("udp-blocked", "media-ports-blocked")
+
 _ON_THE_WAY = ("resolve", "connect", "tls", "challenge")
 """Stages of TURN before the server has answered; later ones fail by the server's own word."""
 
@@ -38,7 +40,7 @@ def request_of(report: Report) -> Request:
     """Return what to ask a network team for, as this run has met it."""
     seen = _Seen(report)
     merged: dict[tuple[Any, ...], Line] = {}
-    for line in (*_ice_lines(seen), *_signaling_lines(seen, report), *_media_lines(seen)):
+    for line in (*_ice_lines(seen), *_signaling_lines(seen, report), *_media_lines(seen, report)):
         key = (line.protocol, line.host, line.address, line.port)
         merged[key] = _joined(merged[key], line) if key in merged else line
     lines = sorted(merged.values(), key=_place)
@@ -313,10 +315,11 @@ def _above_tcp(gateway: dict[str, Any], report: Report) -> State:
 # --- the gateway's media ----------------------------------------------------------------------
 
 
-def _media_lines(seen: _Seen) -> Iterator[Line]:
+def _media_lines(seen: _Seen, report: Report) -> Iterator[Line]:
     """Yield the addresses of this call's answer that can be reached from here at all."""
     candidates = Candidates(seen.step("call"))
-    states = _pair_states(candidates)
+    judged = any(finding.id in _UDP_CAUSES for finding in report.findings)
+    states = _pair_states(candidates, judged_blocked=judged)
     for row in candidates.remote_rows:
         address, port = row.get("address"), row.get("port")
         if not is_address(address) or not isinstance(port, int) or port == TCP_ACTIVE_PORT:
@@ -334,8 +337,11 @@ def _media_lines(seen: _Seen) -> Iterator[Line]:
             )
 
 
-def _pair_states(candidates: Candidates) -> dict[tuple[Any, int], State]:
-    """Return how the direct pairs fared; what goes through a relay says nothing of this way."""
+def _pair_states(candidates: Candidates, *, judged_blocked: bool) -> dict[tuple[Any, int], State]:
+    """Return how the direct pairs fared; what goes through a relay says nothing of this way.
+
+    A check that was under way when another pair was taken proves nothing by itself.
+    """
     found: dict[tuple[Any, int], State] = {}
     ends = [(split_endpoint(row.get("remote_address")), row) for row in candidates.pair_rows]
     relayed = {end for end, row in ends if _ended(row, "succeeded") and _by_relay(row)}
@@ -344,7 +350,7 @@ def _pair_states(candidates: Candidates) -> dict[tuple[Any, int], State]:
             continue
         if _ended(row, "succeeded"):
             found[end] = Measured.WORKS, ""
-        elif _ended(row, "failed"):
+        elif _ended(row, "failed") or judged_blocked:
             also = "; it answers through the relay" if end in relayed else ""
             found.setdefault(end, (Measured.BLOCKED, f"no answer to ICE checks{also}"))
     return found

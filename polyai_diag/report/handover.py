@@ -256,6 +256,8 @@ def _ice_urls(story: Story) -> dict[str, str]:
     for row in rows(story.data("stun").get("servers")):
         asked[_ice_endpoint(row.get("url"))] = "works" if row.get("answered") else "no answer"
     for row in rows(story.data("turn").get("urls")):
+        if row.get("configured") is False and row.get("ok") is not True:
+            continue  # nobody has said that it is there
         failed = failure_words(row.get("failure") or "failed")
         asked[_ice_endpoint(row.get("url"))] = "works" if row.get("ok") is True else failed
     return asked

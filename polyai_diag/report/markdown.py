@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from polyai_diag.model import Finding
+    from polyai_diag.report.candidates import Pair
     from polyai_diag.report.reach import Reach
     from polyai_diag.report.report import Report
 
@@ -186,8 +187,13 @@ def _candidates(story: Story) -> Iterator[str]:
         )
         yield from ("", *table(header, told))
     if found.pairs:
-        checked = ((code(p.local), code(p.remote), marked(p.mark)) for p in found.pairs[:_FEW])
+        checked = ((code(p.local), code(p.remote), _checked(p)) for p in found.pairs[:_FEW])
         yield from ("", *table(("ours", "the gateway's", "checked"), checked))
+
+
+def _checked(pair: Pair) -> str:
+    said = pair.obstacle or ("in use" if pair.nominated else "")
+    return marked(pair.mark) + (f": {text(said)}" if said else "")
 
 
 def _measured(story: Story) -> Iterator[str]:

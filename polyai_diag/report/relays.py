@@ -77,11 +77,13 @@ class Relays:
 
 def _relay(row: dict[str, Any]) -> Relay:
     reached = plain(row.get("stage", "?"), 40).replace("_", " ")
+    why = failure_words(row.get("failure") or "failed")
     if row.get("ok") is True:
-        mark = Mark(OK.tone, OK.glyph, reached)
+        mark = OK._replace(word=reached)
+    elif row.get("configured") is False:
+        mark = Mark("off", "–", f"{reached}: {why}")  # nobody has said that it is there
     elif row.get("failure") or not row.get("detail"):
-        why = failure_words(row.get("failure") or "failed")
-        mark = Mark(FAILS.tone, FAILS.glyph, f"{reached}: {why}")
+        mark = FAILS._replace(word=f"{reached}: {why}")
     else:
         mark = Mark("off", "–", "not probed")
     return Relay(
@@ -130,9 +132,12 @@ def _notes(row: dict[str, Any]) -> list[str]:
     if not row.get("ok") and not row.get("failure") and row.get("detail"):
         said.append(plain(row["detail"], 160))
     if row.get("configured") is False:
-        said.append(f"not configured, only tried: {plain(row.get('url'), 120)}")
+        add = f"; add {plain(row.get('url'), 120)}" if row.get("ok") is True else ""
+        said.append(f"not configured, only tried{add}")
     if row.get("through"):
         said.append(f"through the proxy {plain(row['through'], 80)}")
+    if row.get("measured") == "server":
+        said.append("packets measured to the server and back, not through the relay")
     proof = _PROOFS.get(plain(row.get("proof"), 12))
     return [*said, proof] if proof and row.get("ok") is True else said
 

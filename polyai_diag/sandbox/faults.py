@@ -201,7 +201,14 @@ _AUDIO = {
 
 TABLE = {**_UNAUTHORIZED, **_REACHING_THE_GATEWAY, **_CONNECTING, **_AUDIO}
 FAULTS = tuple(TABLE)
-NETWORK_ONLY = ("dns-answer-wrong", "captive-portal", "mtu-blackhole", "turn-tls-intercepted")
+NETWORK_ONLY = (
+    "dns-answer-wrong",
+    "captive-portal",
+    "symmetric-nat",
+    "ipv6-broken",
+    "mtu-blackhole",
+    "turn-tls-intercepted",
+)
 
 
 class Played(NamedTuple):

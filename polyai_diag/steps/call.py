@@ -109,10 +109,9 @@ async def _measure_packet_size(walk: Walk, trace: Trace) -> None:
 
 
 def _note_candidates(own: Call, trace: Trace) -> None:
-    remote = own.remote_candidates
+    remote = candidate_rows(own.remote_candidates)
     trace.data["remote_candidates"] = [
-        {**row, "obstacle": own.obstacle_to(facts)}
-        for row, facts in zip(candidate_rows(remote), remote, strict=True)
+        {**row, "obstacle": why} for row, why in zip(remote, own.obstacles, strict=True)
     ]
     trace.data["pairs"] = pair_rows(taps.candidate_pairs(own.pc))
 

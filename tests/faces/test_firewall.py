@@ -212,6 +212,19 @@ def test_old_reports_tell_the_media_by_their_pairs() -> None:
     assert (media.address, media.measured) == ("203.0.113.7", Measured.BLOCKED)
 
 
+def test_a_check_that_was_cut_short_proves_nothing_unless_a_cause_says_so() -> None:
+    pairs = [
+        pair("host 10.20.0.14:41022", "host 203.0.113.41:51314", "in_progress"),
+        pair("relay 203.0.113.20:50001", "host 203.0.113.41:51314", "succeeded"),
+    ]
+    seen = records.record(step("call", data={"pairs": pairs}))
+    blocked = finding("media-ports-blocked", "Blocked", ("call", "no answer"))
+    measured = [
+        request_of(records.Judged(seen, *found)).lines[-1].measured for found in ((), (blocked,))
+    ]
+    assert measured == [Measured.UNKNOWN, Measured.BLOCKED]
+
+
 def test_an_anonymized_report_makes_an_anonymized_request() -> None:
     text = request_json(request_of(Report(records.udp_blocked().record).anonymized()))
     assert not re.search(r"203\.0\.113|example\.net|polyai\.app", text)

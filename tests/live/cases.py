@@ -118,7 +118,21 @@ SINGLES = [
         "gateway-error",
         "setup-slow",
         "udp-blocked",
+        "media-ports-blocked",
+        "turn-unreachable",
         "turn-credentials-rejected",
+        "turn-credentials-expired",
+        "turn-refused",
+        "turn-quota-reached",
+        "turn-out-of-capacity",
+        "turn-peer-refused",
+        "turn-relay-blackhole",
+        "turn-not-configured",
+        "turn-tcp-not-configured",
+        "ice-no-candidates",
+        "ice-failed",
+        "ice-disconnected",
+        "call-ended-early",
         "dtls-failed",
         "opus-rejected",
         "silent-audio",
@@ -325,6 +339,45 @@ CONNECTING = [
         frozenset({"udp-blocked"}),
         frozenset({"stun-unreachable", "turn-not-configured", "ice-failed"}),
         target=stun_only,
+    ),
+    *(
+        Case(
+            f"{fault}, no TURN configured",
+            (fault,),
+            frozenset({"turn-not-configured"}),
+            frozenset({"ice-failed"}),
+            target=stun_only,
+        )
+        for fault in ("media-ports-blocked", "ice-failed")
+    ),
+    *(
+        Case(
+            f"{fault}, relay only",
+            (fault,),
+            frozenset({fault}),
+            target=lambda _: {"relay_only": True},
+        )
+        for fault in ("ice-failed", "ice-disconnected")
+    ),
+    Case(
+        "healthy, relay only past ports that are blocked",
+        ("media-ports-blocked",),
+        target=lambda _: {"relay_only": True},
+    ),
+    *(
+        Case(
+            f"{fault}, the agent answers",
+            (fault,),
+            frozenset({fault}),
+            sandbox={"allow_echo": False},
+        )
+        for fault in ("ice-disconnected", "call-ended-early")
+    ),
+    Case(
+        "ice-no-candidates, the gateway trickles",
+        ("ice-no-candidates",),
+        frozenset({"ice-no-candidates"}),
+        sandbox={"trickle": True},
     ),
     Case(
         "relay only, credentials rejected",

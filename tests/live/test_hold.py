@@ -10,6 +10,7 @@ import pytest
 from polyai_diag import Report, diagnose
 from polyai_diag.model import Event, Progress
 from polyai_diag.sandbox import Sandbox
+from polyai_diag.sandbox.faults import Fault
 from tests.aio import in_loop_for
 
 if TYPE_CHECKING:
@@ -59,6 +60,20 @@ async def test_a_gateway_that_hangs_up_ends_the_call_early() -> None:
         report = await Held(sandbox).until(hang_up())
     assert report.root_causes == ("call-ended-early",)
     assert report.verdict == "failed"
+
+
+@pytest.mark.timeout(60)
+@in_loop_for(50)
+async def test_a_media_path_that_dies_while_the_call_is_held() -> None:
+    dies = Fault("The media path dies.", gateway={"media_lasts_s": 10.0})
+    async with Sandbox([dies]) as sandbox:
+        report = await diagnose(sandbox.target(hold_s=30), steps=["audio"])
+    assert report.root_causes == ("ice-disconnected",)
+    held = report.step("audio").observations[-1]
+    assert held.operation == "call_hold"
+    assert held.notes["after_connecting_s"] == pytest.approx(10, abs=0.5)
+    assert held.duration_ms < 9000
+    assert "the WebSocket answers" in report.findings[0].summary
 
 
 @pytest.mark.timeout(60)

@@ -20,7 +20,7 @@ from polyai_diag import (
     check_turn,
     diagnose,
 )
-from polyai_diag.model import NOT_ASKED, STEP_NAMES, Severity, Status, Verdict
+from polyai_diag.model import NOT_ASKED, STEP_NAMES, Severity, Status, StepResult, Verdict
 from polyai_diag.sandbox import FAULTS, Sandbox
 from polyai_diag.sandbox.faults import Fault
 from polyai_diag.sandbox.settings import ProxyMode
@@ -136,7 +136,12 @@ async def test_each_check_works_by_itself() -> None:
         (name, Status.PASSED, "") for name in STEP_NAMES[:-1]
     ]
     turn = results[STEP_NAMES.index("turn")]
-    assert [r["stage"] for r in turn.data["urls"] if r["configured"]] == ["relayed_echo"] * 3
+    assert _configured(turn) == [("relayed_echo", "echo")] * 3
+
+
+def _configured(turn: StepResult) -> list[tuple[str, str]]:
+    """How far each configured URL came, and what proves its relay."""
+    return [(row["stage"], row["proof"]) for row in turn.data["urls"] if row["configured"]]
 
 
 @in_loop_for(30)
@@ -161,5 +166,4 @@ async def test_servers_may_be_named_instead_of_numbered() -> None:
         ]
         report = await diagnose(sandbox.target(ice_servers=servers), steps=["stun", "turn"])
     assert report.findings == ()
-    rows = [row for row in report.step("turn").data["urls"] if row["ok"]]
-    assert [row["stage"] for row in rows if row["configured"]] == ["relayed_echo"] * 3
+    assert _configured(report.step("turn")) == [("relayed_echo", "echo")] * 3

@@ -51,6 +51,10 @@ async def test_packets_pass_as_encoded_and_are_tapped_on_the_wire() -> None:
         assert pair in taps.candidate_pairs(caller)
         wanted = [f for f in callee.localDescription.sdp.splitlines() if "fingerprint:sha-256" in f]
         assert wanted[0].endswith(str(taps.peer_fingerprint(caller)))
+        assert taps.peer_fingerprint(caller, "md2") is None
+        (direct,) = taps.direct_pairs(caller)
+        assert taps.pair_facts(direct).remote_address == pair.remote_address
+        assert 0 < await taps.check_pair(caller, direct, resends=0) < 1
     finally:
         await caller.close()
         await callee.close()

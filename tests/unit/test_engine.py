@@ -184,12 +184,20 @@ def test_the_worst_root_comes_first_then_by_the_way_of_the_call() -> None:
 
 
 def test_evidence_is_bounded_though_the_record_is_not() -> None:
+    seen = [saw("x", f"h:{number}", Failure.GENERIC_TIMEOUT) for number in range(400)]
+    many = record(step("call", *seen, status=Status.FAILED))
     _enter("a", "x")
-    (finding,) = judge(_call(*["x"] * 400))
+    (finding,) = judge(many)
     assert len(finding.evidence) == 12
     CAUSES.clear()
-    (finding,) = judge(_call(*["x"] * 400))
+    (finding,) = judge(many)
     assert len(finding.evidence) == 12
+
+
+def test_one_proof_is_told_once() -> None:
+    _enter("a", "x")
+    (finding,) = judge(_call("x", "x", "x"))
+    assert len(finding.evidence) == 1
 
 
 def test_an_interrupted_exchange_is_no_failure_of_the_network() -> None:

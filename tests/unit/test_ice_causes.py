@@ -44,18 +44,23 @@ def text_of(finding: Finding) -> str:
     return " ".join(evidence.text for evidence in finding.evidence)
 
 
-def test_without_a_relay_it_is_the_firewall_or_the_gateway() -> None:
-    failed = step("call", ice(Failure.ICE_FAILED, pair()))
-    found = named(STUN, failed, ice_urls=[])
+def test_without_a_relay_that_works_it_is_the_firewall_or_the_gateway() -> None:
+    found = named(STUN, step("call", ice(Failure.ICE_FAILED, pair())))
     assert "A firewall here, or the gateway" in found["media-ports-blocked"].summary
     beneath = {f.id for f in found.values() if "media-ports-blocked" in f.explained_by}
-    assert beneath == {"ice-failed", "turn-not-configured"}
+    assert beneath == {"ice-failed"}
+
+
+def test_without_a_relay_configured_that_is_what_is_missing() -> None:
+    found = named(STUN, step("call", ice(Failure.ICE_FAILED, pair())), ice_urls=[])
+    assert set(found) == {"turn-not-configured", "ice-failed"}
+    assert found["ice-failed"].explained_by == ("turn-not-configured",)
 
 
 def test_a_gateway_that_is_silent_through_the_relay_too_is_not_blocked() -> None:
     found = named(STUN, step("call", ice(Failure.ICE_FAILED, pair(), pair("relay"))))
     assert set(found) == {"ice-failed"}
-    assert "silent through the relay as well" in text_of(found["ice-failed"])
+    assert "silent through the relay" in text_of(found["ice-failed"])
 
 
 def test_ports_are_blocked_where_the_relay_gets_an_answer() -> None:
@@ -77,6 +82,12 @@ def test_candidates_that_cannot_be_reached_are_told_one_by_one(failure: Failure)
     roots = {f.id for f in found.values() if not f.explained_by}
     assert roots == {"ice-no-candidates"}
     assert text_of(found["ice-no-candidates"]).count("The gateway offers") == 2
+
+
+@pytest.mark.parametrize("notes", [{}, {"remote_candidates": [], "obstacles": []}])
+def test_no_pair_at_all_is_never_left_unexplained(notes: dict[str, Any]) -> None:
+    found = named(step("call", ice(Failure.ICE_NO_CANDIDATES, **notes)))
+    assert set(found) == {"ice-no-candidates"}
 
 
 def test_one_candidate_in_reach_is_enough_to_blame_the_way() -> None:
