@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 ALPN = "stun.turn"
 """RFC 7443 §4."""
+CHAIN_S = 4.0
 
 
 class Way(NamedTuple):
@@ -100,7 +101,8 @@ async def show_chain(way: Way, trace: Trace, ca_file: str | None) -> Chain | Non
     route = Route(way.url.host, way.url.port, addresses, way.proxy)
     notes = {"url": way.url.url, **way.notes()}
     try:
-        return await read_chain(route, trace, ca_file=ca_file, alpn=ALPN, **notes)
+        async with asyncio.timeout(CHAIN_S):
+            return await read_chain(route, trace, ca_file=ca_file, alpn=ALPN, **notes)
     except OSError:
         return None
 

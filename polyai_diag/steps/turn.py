@@ -32,9 +32,10 @@ if TYPE_CHECKING:
     from polyai_diag.probes.turn_compare import Measured
     from polyai_diag.target import IceUrl, Target
 
-AGAIN_S = 8.0
+AGAIN_S = 6.0
 """How long servers are asked again, one way at a time, that our own probes had filled."""
 LOOK_UP_S = 1.0
+MAX_STUN_SERVERS = 6
 NOT_PROBED = "TURN over DTLS is not probed"  # no well-kept library speaks it
 
 
@@ -101,7 +102,7 @@ async def _stun_servers(walk: Walk) -> list[Address]:
     urls.sort(key=lambda url: url.is_turn)
     if walk.target.third_party:
         urls.append(parse_ice_url(PUBLIC_STUN_URL))
-    found = await asyncio.gather(*map(_addresses, dict.fromkeys(urls)))
+    found = await asyncio.gather(*map(_addresses, list(dict.fromkeys(urls))[:MAX_STUN_SERVERS]))
     return list(dict.fromkeys(address for addresses in found for address in addresses))
 
 

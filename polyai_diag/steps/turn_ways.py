@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from polyai_diag.target import IceServer
 
 MAX_URLS = 12
-MAX_WAYS = 32
+MAX_WAYS = 40
 TLS_PORTS = (5349, 443)
 _STREAMS = ("tcp", "tls")
 
