@@ -32,8 +32,8 @@ _UDP_UNANSWERED = (
     guide=Guide.ICE,
     title="UDP is blocked between this network and the internet",
     remedy=(
-        "Ask the network team to allow outbound UDP to the STUN and TURN servers. Until then "
-        "configure TURN over TCP or TLS: a call works through it, with more delay."
+        "Allow outbound UDP to the STUN and TURN servers (the firewall request lists them). Until "
+        "then configure TURN over TCP or TLS: a call works through it, with more delay."
     ),
     reference="RFC 8445 §2, RFC 8656 §3.1",
     breaks=("call",),
