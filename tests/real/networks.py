@@ -10,11 +10,12 @@ from pathlib import Path
 from polyai_diag import Report
 from tests.real.coturn import INSTALL
 from tests.real.elsewhere import diagnosed
-from tests.real.namespaces import ip, join, namespace, run
+from tests.real.foreign import Certified
+from tests.real.namespaces import ip, join, namespace, run, serving
 from tests.real.needs import need
 from tests.real.programs import end
 
-SERVERS = ("203.0.113.1", "203.0.113.2")
+SERVERS = ("20.42.0.1", "20.42.0.2")  # public, or nobody could be blamed; nothing leaves
 PORT = 3478
 READY_S = 5
 MASQUERADE = """
@@ -35,6 +36,7 @@ class Network:
 
     client: str
     router: str
+    server: str
     username: str = "alice"
     password: str = "s3cret"
 
@@ -46,23 +48,42 @@ class Network:
 
 
 @contextmanager
-def network(folder: Path, rules: str) -> Iterator[Network]:
-    """Make the three namespaces, start coturn in the last, and take it all down again."""
+def network(folder: Path, rules: str, *, tls: Certified | None = None) -> Iterator[Network]:
+    """Make the three namespaces, start coturn in the last, and take it all down again.
+
+    With `tls` coturn serves TLS on port 443 too.
+    """
     need("nft", install="apt-get install nftables")
     with ExitStack() as stack:
         client, router, server = (stack.enter_context(namespace(name)) for name in "crs")
         join(client, "uplink", "10.77.0.2/24", router, "private", "10.77.0.1/24")
-        join(server, "uplink", f"{SERVERS[0]}/24", router, "public", "203.0.113.254/24")
+        join(server, "uplink", f"{SERVERS[0]}/24", router, "public", "20.42.0.254/24")
         ip("-n", server, "address", "add", f"{SERVERS[1]}/24", "dev", "uplink")
         ip("-n", client, "route", "add", "default", "via", "10.77.0.1")
+        ip("-n", server, "route", "add", "10.77.0.0/24", "via", "20.42.0.254")
         run("ip", "netns", "exec", router, "sysctl", "-qw", "net.ipv4.ip_forward=1")
         run("ip", "netns", "exec", router, "nft", "-f", "-", text=rules)
-        stack.enter_context(_coturn(server, folder))
-        yield Network(client, router)
+        stack.enter_context(_coturn(server, folder, tls))
+        yield Network(client, router, server)
 
 
 @contextmanager
-def _coturn(inside: str, folder: Path) -> Iterator[None]:
+def far_away(folder: Path, one_way_ms: int, *, tls: Certified | None = None) -> Iterator[Network]:
+    """Lay a long cable from the client to coturn's network: no router, no translation."""
+    with ExitStack() as stack:
+        client, server = (stack.enter_context(namespace(name)) for name in "cs")
+        ends = {"near": client, "far": server, "device": "cable", "one_way_ms": {"*": one_way_ms}}
+        stack.enter_context(serving("tests.bench.tun", None, ends))
+        for inside, addresses in ((client, ["20.42.0.9"]), (server, SERVERS)):
+            for address in addresses:
+                ip("-n", inside, "address", "add", f"{address}/24", "dev", "cable")
+            ip("-n", inside, "link", "set", "cable", "up")
+        stack.enter_context(_coturn(server, folder, tls))
+        yield Network(client, client, server)
+
+
+@contextmanager
+def _coturn(inside: str, folder: Path, tls: Certified | None) -> Iterator[None]:
     program = need("turnserver", install=INSTALL)
     config = folder / "turnserver.conf"
     lines = [
@@ -73,7 +94,7 @@ def _coturn(inside: str, folder: Path) -> Iterator[None]:
         "realm=coturn.test",
         "user=alice:s3cret",
         "lt-cred-mech",
-        "no-tls",
+        *(_tls(tls) if tls else ["no-tls"]),
         "no-dtls",
         "no-cli",
         "log-file=stdout",
@@ -92,6 +113,11 @@ def _coturn(inside: str, folder: Path) -> Iterator[None]:
         yield
     finally:
         end(process)
+
+
+def _tls(certified: Certified) -> list[str]:
+    files = {"cert": certified.certificate_file, "pkey": certified.key_file}
+    return ["tls-listening-port=443", *(f"{name}={file}" for name, file in files.items())]
 
 
 def _await_listening(process: subprocess.Popen[bytes]) -> None:

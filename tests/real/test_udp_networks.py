@@ -15,7 +15,7 @@ from tests.real.networks import MASQUERADE, PORT, SERVERS, Network, network
 
 pytestmark = [pytest.mark.coturn, pytest.mark.root]
 
-PUBLIC = "203.0.113.254"
+PUBLIC = "20.42.0.254"
 STUN = [f"stun:{SERVERS[0]}:{PORT}"]
 PLAIN = [f"stun:{host}:{PORT}" for host in SERVERS]
 RELAY = [*STUN, f"turn:{SERVERS[0]}:{PORT}?transport=udp"]

@@ -1,0 +1,56 @@
+"""A gateway that takes calls, run in a namespace: `python -m tests.real.calling_gateway PORT`.
+
+It speaks plain ws://, offers this network's own addresses as its media's, and plays silence.
+"""
+
+import asyncio
+import contextlib
+import json
+import sys
+from http import HTTPStatus
+
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import AudioStreamTrack
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+
+from polyai_diag.media import aiortc_taps
+
+
+def respond(connection: ServerConnection, request: Request) -> Response | None:
+    """Answer what is no upgrade."""
+    if request.path == "/health":
+        return connection.respond(HTTPStatus.OK, '{"status": "healthy"}')
+    if request.path.startswith("/api/v1/ice-servers"):
+        return connection.respond(HTTPStatus.OK, '{"iceServers": []}')
+    return None
+
+
+async def take_call(connection: ServerConnection) -> None:
+    """Answer one offer, and stay until the caller goes."""
+    pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    try:
+        offer = json.loads(await connection.recv())
+        pc.addTrack(AudioStreamTrack())
+        await pc.setRemoteDescription(RTCSessionDescription(offer["data"]["sdp"], "offer"))
+        await pc.setLocalDescription(await pc.createAnswer())
+        data = {"type": "answer", "sdp": pc.localDescription.sdp}
+        await connection.send(json.dumps({"type": "answer", "sessionId": "s-1", "data": data}))
+        await connection.wait_closed()
+    except ConnectionClosed:
+        pass
+    finally:
+        await aiortc_taps.close_fully(pc)
+
+
+async def main() -> None:
+    """Serve on every address, until killed."""
+    async with serve(take_call, None, int(sys.argv[1]), process_request=respond) as server:
+        print("ready", flush=True)
+        with contextlib.suppress(asyncio.CancelledError):
+            await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
