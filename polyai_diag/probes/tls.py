@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import ssl
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import certifi
@@ -24,8 +26,17 @@ TLS_TIMEOUT_S = 5.0
 def tls_context(ca_file: str | None) -> ssl.SSLContext:
     """Return a client context that trusts the system's authorities, the shipped ones, `ca_file`'s.
 
-    Raises TargetError when the file cannot be read as certificates.
+    Reading hundreds of certificates takes longer than a handshake: one context serves all runs
+    of a process, until one of the files changes. Raises TargetError when `ca_file` cannot be read
+    as certificates.
     """
+    system = ssl.get_default_verify_paths()
+    files = (ca_file, system.cafile, system.capath)
+    return _loaded(ca_file, tuple(_stamp(file) for file in files))
+
+
+@functools.lru_cache(maxsize=8)
+def _loaded(ca_file: str | None, _stamps: tuple[object, ...]) -> ssl.SSLContext:
     context = _system_context()
     context.load_verify_locations(certifi.where())
     if ca_file is not None:
@@ -35,6 +46,15 @@ def tls_context(ca_file: str | None) -> ssl.SSLContext:
             reason = os.strerror(exc.errno) if type(exc) is not ssl.SSLError and exc.errno else exc
             raise TargetError(f"--ca-file {ca_file}: no certificates read ({reason})") from None
     return context
+
+
+def _stamp(file: str | None) -> object:
+    """Return what changes when a file does."""
+    with contextlib.suppress(OSError):
+        if file is not None:
+            found = Path(file).stat()
+            return file, found.st_mtime_ns, found.st_size
+    return file
 
 
 def _system_context() -> ssl.SSLContext:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import socket
+from typing import TYPE_CHECKING
 
 import pytest
+import trustme
 
 from polyai_diag.probes.net import Address, for_udp, is_loopback, literal
 from polyai_diag.probes.proxy import proxy_name
 from polyai_diag.probes.tls import tls_context
 from polyai_diag.target import TargetError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 V4 = Address(socket.AF_INET, "192.0.2.1", 3478)
 V6 = Address(socket.AF_INET6, "2001:db8::1", 3478)
@@ -49,3 +54,14 @@ def test_a_ca_file_that_is_none_is_one_line() -> None:
             tls_context(file)
         assert "\n" not in str(refused.value)
         assert file in str(refused.value)
+
+
+def test_one_context_serves_until_a_file_changes(tmp_path: Path) -> None:
+    file = tmp_path / "ca.pem"
+    trustme.CA().cert_pem.write_to_path(str(file))
+    first = tls_context(str(file))
+    assert tls_context(str(file)) is first
+    trustme.CA().cert_pem.write_to_path(str(file))
+    changed = tls_context(str(file))
+    assert changed is not first
+    assert changed.get_ca_certs() != first.get_ca_certs()
