@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TLS_TIMEOUT_S = 5.0
 
 
-def tls_context(ca_file: str | None) -> ssl.SSLContext:
+def tls_context(ca_file: str | None, *, alpn: str | None = None) -> ssl.SSLContext:
     """Return a client context that trusts the system's authorities, the shipped ones, `ca_file`'s.
 
     Reading hundreds of certificates takes longer than a handshake: one context serves all runs
@@ -32,12 +32,14 @@ def tls_context(ca_file: str | None) -> ssl.SSLContext:
     """
     system = ssl.get_default_verify_paths()
     files = (ca_file, system.cafile, system.capath)
-    return _loaded(ca_file, tuple(_stamp(file) for file in files))
+    return _loaded(ca_file, alpn, tuple(_stamp(file) for file in files))
 
 
 @functools.lru_cache(maxsize=8)
-def _loaded(ca_file: str | None, _stamps: tuple[object, ...]) -> ssl.SSLContext:
+def _loaded(ca_file: str | None, alpn: str | None, _stamps: tuple[object, ...]) -> ssl.SSLContext:
     context = _system_context()
+    if alpn is not None:
+        context.set_alpn_protocols([alpn])
     context.load_verify_locations(certifi.where())
     if ca_file is not None:
         try:

@@ -61,9 +61,7 @@ class Way(NamedTuple):
 
 def turn_tls_context(ca_file: str | None) -> ssl.SSLContext:
     """Return a client context for `turns:`. Raises TargetError for a file that cannot be read."""
-    context = tls_context(ca_file)
-    context.set_alpn_protocols([ALPN])
-    return context
+    return tls_context(ca_file, alpn=ALPN)
 
 
 async def connect(

@@ -61,6 +61,7 @@ def test_one_context_serves_until_a_file_changes(tmp_path: Path) -> None:
     trustme.CA().cert_pem.write_to_path(str(file))
     first = tls_context(str(file))
     assert tls_context(str(file)) is first
+    assert tls_context(str(file), alpn="stun.turn") is not first
     trustme.CA().cert_pem.write_to_path(str(file))
     changed = tls_context(str(file))
     assert changed is not first
