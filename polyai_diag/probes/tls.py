@@ -28,7 +28,7 @@ def tls_context(ca_file: str | None, *, alpn: str | None = None) -> ssl.SSLConte
 
     Reading hundreds of certificates takes longer than a handshake: one context serves all runs
     of a process, until one of the files changes. Raises TargetError when `ca_file` cannot be read
-    as certificates.
+    as certificates. `alpn` is the protocol that it offers (RFC 7301).
     """
     system = ssl.get_default_verify_paths()
     files = (ca_file, system.cafile, system.capath)
