@@ -276,6 +276,8 @@ def _effect_of_symmetric_nat(facts: Facts) -> Severity:
             "relay_only"
         )
         return Severity.WARNING if for_it else Severity.INFO
+    if any(facts.failed("ice_connect")) and not _no_public_peer(facts):
+        return Severity.INFO  # what failed would have worked through such a NAT
     return Severity.INFO if any(facts.succeeded("turn_allocate")) else Severity.WARNING
 
 
@@ -303,7 +305,7 @@ def _no_public_peer(facts: Facts) -> bool:
     reference="RFC 4787 §4.1",
     breaks=("call",),
     effect=_effect_of_symmetric_nat,
-    explains=("ice-failed",),
+    explains=("ice-failed", "turn-not-configured"),
     explains_if=_no_public_peer,
 )
 def symmetric_nat(facts: Facts) -> Iterator[Evidence | Seen]:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from polyai_diag.probes.route import Route
     from polyai_diag.probes.trace import Known, Trace
 
-CHAIN_TIMEOUT_S = 5.0
+CHAIN_TIMEOUT_S = 3.0  # all that comes after the gateway waits for it
 MAX_SHOWN = 12
 MAX_CERTIFICATES = 20  # a chain that is longer is not walked to its root
 MAX_NAME = 160
