@@ -1,6 +1,7 @@
 """A gateway that takes calls, run in a namespace: `python -m … JSON`.
 
-It serves TLS on its own address, offers that as its media's, and plays silence.
+It serves TLS on its own address, offers that as its media's, and plays silence; `translated` it
+offers what a STUN server would see, and what `echoes` sends the audio back.
 """
 
 import asyncio
@@ -35,11 +36,17 @@ async def take_call(connection: ServerConnection) -> None:
     pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     try:
         offer = json.loads(await connection.recv())
-        pc.addTrack(AudioStreamTrack())
+        if "echoes" in asked["special"]:
+            pc.on("track", pc.addTrack)
+        else:
+            pc.addTrack(AudioStreamTrack())
         await pc.setRemoteDescription(RTCSessionDescription(offer["data"]["sdp"], "offer"))
-        with aiortc_taps.host_candidates_from([asked["offers"]]):
+        with aiortc_taps.host_candidates_from([asked["host"]]):
             await pc.setLocalDescription(await pc.createAnswer())
-        data = {"type": "answer", "sdp": pc.localDescription.sdp}
+        sdp = pc.localDescription.sdp
+        if "translated" in asked["special"]:
+            sdp = sdp.replace(" typ host", " typ srflx raddr 10.1.1.1 rport 9")
+        data = {"type": "answer", "sdp": sdp}
         await connection.send(json.dumps({"type": "answer", "sessionId": "s-1", "data": data}))
         await connection.wait_closed()
     except ConnectionClosed:

@@ -59,7 +59,12 @@ MEDIA_DROPPED = forwarding(f'iifname "private" udp dport != {PORT}-{PORT + 1} dr
 ONE_STUN_DROPPED = forwarding(f"ip daddr {SERVERS[1]} udp dport {PORT} drop")
 LOSES = "meta l4proto udp numgen random mod 100 < {percent} drop"
 ICMP_HUSHED = filtering("output", "icmp type destination-unreachable drop")
-GATEWAY_ANSWERS_ONLY = filtering(  # as a NAT of its own would have it
+DTLS_DROPPED = forwarding("meta l4proto udp @th,64,8 20-63 drop")  # RFC 7983 §7
+PATH_CUT = forwarding(
+    f"ip daddr {GATEWAY} meta l4proto udp quota over 40 kbytes drop; "
+    f"ip saddr {GATEWAY} meta l4proto udp quota over 40 kbytes drop"
+)
+ANSWERS_ONLY = filtering(  # as a NAT of its own would have it
     "input",
     f"iifname lo accept; ct state established,related accept; ip daddr {GATEWAY} "
     "meta l4proto udp drop",
@@ -83,7 +88,8 @@ class Row:
     cable: Mapping[str, Any] | None = None  # in the router's place
     narrow_bytes: int | None = None
     ipv6_to: str | None = None  # where the router sends it; names have both families then
-    password: str = "s3cret"
+    gateway: tuple[str, ...] = ()  # what is special about it: "translated", "echoes"
+    complaint: str = "ice"
     named: tuple[str, ...] = ()
     beneath: frozenset[str] = frozenset()
     verdict: Verdict = Verdict.HEALTHY
@@ -142,18 +148,37 @@ TABLE = [
         verdict=Verdict.FAILED,
     ),
     Row(
-        "symmetric NAT, a gateway that answers only, no TURN",
+        "symmetric NAT, a gateway that admits answers only, no TURN",
         (STUN,),
         rules=SYMMETRIC_NAT,
-        gateway_rules=GATEWAY_ANSWERS_ONLY,
+        gateway_rules=ANSWERS_ONLY,
         named=("turn-not-configured",),
         beneath=frozenset({"ice-failed"}),
+        verdict=Verdict.FAILED,
+    ),
+    Row(
+        "symmetric NAT, a gateway behind NAT, no TURN",
+        (STUN,),
+        rules=SYMMETRIC_NAT,
+        gateway=("translated",),
+        gateway_rules=ANSWERS_ONLY,
+        named=("symmetric-nat",),
+        beneath=frozenset({"turn-not-configured", "ice-failed"}),
         verdict=Verdict.FAILED,
     ),
     Row(
         "the gateway's media is deaf",
         gateway_rules=GATEWAY_DEAF,
         named=("ice-failed",),
+        verdict=Verdict.FAILED,
+    ),
+    Row("DTLS dropped", rules=DTLS_DROPPED, named=("dtls-failed",), verdict=Verdict.FAILED),
+    Row(
+        "the path is cut in mid-call",
+        rules=PATH_CUT,
+        gateway=("echoes",),
+        complaint="no-audio",
+        named=("ice-disconnected",),
         verdict=Verdict.FAILED,
     ),
     # One server, one family, one size.
@@ -198,7 +223,7 @@ def standing(row: Row, folder: Path, certified: Certified) -> Iterator[Network]:
         if row.gateway_rules is not None:
             run("ip", "netns", "exec", here.server, "nft", "-f", "-", text=row.gateway_rules)
         files = {"certificate": certified.certificate_file, "key": certified.key_file}
-        gateway = {"host": GATEWAY, "port": 443, "offers": GATEWAY, **files}
+        gateway = {"host": GATEWAY, "port": 443, "special": row.gateway, **files}
         stack.enter_context(serving("tests.real.calling_gateway", here.server, gateway))
         yield here
 
@@ -208,14 +233,14 @@ async def called(row: Row, folder: Path) -> Report:
     certified = Certified(folder, HOST, GATEWAY, GATEWAY_NAME)
     host = GATEWAY_NAME if row.ipv6_to is not None else GATEWAY
     with standing(row, folder, certified) as here:
-        login = {"username": here.username, "credential": row.password}
+        login = {"username": here.username, "credential": here.password}
         target = {
             "url": f"wss://{host}/api/v1/webrtc/signal",
             "token": TOKEN,
             "ca_file": certified.ca_file,
             "ice_servers": [{"urls": list(row.urls), **login}],
         }
-        return await diagnosed(target, COMPLAINTS["ice"], namespace=here.client)
+        return await diagnosed(target, COMPLAINTS[row.complaint], namespace=here.client)
 
 
 def missed(row: Row, report: Report) -> str:

@@ -25,6 +25,7 @@ READY_S = 5
 MASQUERADE = """
 table ip nat {{
   chain out {{ type nat hook postrouting priority 100; oifname "public" masquerade {how}; }}
+  chain in {{ type filter hook forward priority 0; iifname "public" ct state new drop; }}
 }}
 """
 UDP_BLOCKED = """
