@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import sys
 
-from tests.bench import far, here, turn, udp
+from tests.bench import bridge, far, here, turn, udp
 
 
 def main() -> int:
     """Measure and print everything."""
     figures = here.figures() + udp.figures()
     if os.geteuid() == 0:
-        figures += far.figures() + turn.figures()
+        figures += far.figures() + turn.figures() + bridge.figures()
     else:
         print("not measured, for want of root: what needs a network of its own")
     for figure in figures:

@@ -153,7 +153,7 @@ def main() -> None:
     fault = Fault(**settings.get("fault", {}))
     log = Path(settings["log"]) if "log" in settings else None
     print("ready", flush=True)
-    Cable(*ends, settings["one_way_ms"], fault=fault, log=log).carry()
+    Cable(ends[0], ends[1], settings["one_way_ms"], fault=fault, log=log).carry()
 
 
 if __name__ == "__main__":
