@@ -20,6 +20,8 @@ from tests.real.networks import PORT
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from polyai_diag import Report
+
 FAULT = {"jitter_ms": 8, "loss_percent": 4, "burst_packets": 3}
 ONE_WAY_MS = {"*": 20}
 
@@ -57,22 +59,28 @@ class Facts:
 
 def figures() -> list[Figure]:
     """Measure them all; needs root and coturn."""
-    with tempfile.TemporaryDirectory(prefix="polyai-diag-") as folder:
-        log = Path(folder, "cable.log")
-        cable = {"one_way_ms": ONE_WAY_MS, "fault": FAULT, "log": str(log)}
-        row = Row("a cable that keeps a log", (STUN, OVER_UDP), cable=cable)
-        report = asyncio.run(called(row, Path(folder)))
-        seen = list(read(log))
-    bindings = report.step("stun").data["servers"][0]
-    relayed = next(r for r in report.step("turn").data["urls"] if r["url"] == OVER_UDP)
-    call = report.step("call").data
+    servers, seen = _run(STUN, OVER_UDP)
+    bindings = servers.step("stun").data["servers"][0]
+    relayed = next(r for r in servers.step("turn").data["urls"] if r["url"] == OVER_UDP)
+    direct, seen_directly = _run(STUN)
+    call = direct.step("call").data
     return [
         *_compared("STUN", _told(bindings, bindings["sent"] - bindings["answered"]), stun(seen)),
         *_compared(
             "relay", _told(relayed, relayed["lost"], relayed["rtt_p50_ms"]), through_relay(seen)
         ),
-        *_compared("RTP", _told_of_rtp(call), rtp(seen, call["packets_received"])),
+        *_compared("RTP", _told_of_rtp(call), rtp(seen_directly, call["packets_received"])),
     ]
+
+
+def _run(*urls: str) -> tuple[Report, list[Seen]]:
+    """Place a call over the cable; without TURN its packets are RTP as it is."""
+    with tempfile.TemporaryDirectory(prefix="polyai-diag-") as folder:
+        log = Path(folder, "cable.log")
+        cable = {"one_way_ms": ONE_WAY_MS, "fault": FAULT, "log": str(log)}
+        row = Row("a cable that keeps a log", urls, cable=cable)
+        report = asyncio.run(called(row, Path(folder)))
+        return report, list(read(log))
 
 
 def _told(row: dict[str, Any], lost: int, rtt_ms: float | None = None) -> Facts:
