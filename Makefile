@@ -22,7 +22,7 @@ demo: .venv/.core
 lab: .venv/.lab
 	$(BIN)/polyai-diag lab
 
-test: .venv/.test .venv/mitmproxy
+test: .venv/.test .venv/mitmproxy .venv/pystun3
 	@tools/system-packages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -74,3 +74,8 @@ clean:
 .venv/mitmproxy: | .venv/bin/python
 	$(BIN)/python -m venv $@
 	$@/bin/pip install --quiet 'mitmproxy>=11,<13' || { rm -rf $@; exit 1; }
+
+# Apart: it brings a package `tests` of its own.
+.venv/pystun3: | .venv/bin/python
+	$(BIN)/python -m venv $@
+	$@/bin/pip install --quiet 'pystun3==2.0.*' || { rm -rf $@; exit 1; }

@@ -7,6 +7,7 @@ else the cable does to packets (`Fault`).
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import heapq
 import itertools
@@ -120,8 +121,18 @@ class Cable:
                 self._take(end, os.read(end, PACKET_BYTES))
             while self._under_way and self._under_way[0][0] <= time.monotonic():
                 _, _, end, came_s, packet = heapq.heappop(self._under_way)
-                os.write(self._other[end], packet)
-                self._write_down(end, came_s, time.monotonic(), packet)
+                left_s = time.monotonic() if self._comes_out(end, packet) else None
+                self._write_down(end, came_s, left_s, packet)
+
+    def _comes_out(self, end: int, packet: bytes) -> bool:
+        """Put a packet out at the other end, if that is up yet."""
+        try:
+            os.write(self._other[end], packet)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            return False
+        return True
 
     def _until_next_s(self) -> float | None:
         return max(0.0, self._under_way[0][0] - time.monotonic()) if self._under_way else None
