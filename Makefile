@@ -1,7 +1,7 @@
 # Two commands matter: `make demo` and `make test`. Both make .venv by themselves.
 
 FAULT ?=
-ICE := $(addprefix tests/real/test_,ice_networks.py udp_networks.py mtu.py turn_probe.py)
+ICE := $(addprefix tests/real/test_,udp_networks.py mtu.py turn_probe.py)
 BIN := .venv/bin
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
 	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -22,7 +22,7 @@ demo: .venv/.core
 lab: .venv/.lab
 	$(BIN)/polyai-diag lab
 
-test: .venv/.test .venv/mitmproxy
+test: .venv/.test .venv/mitmproxy .venv/pystun3
 	@tools/system-packages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -37,6 +37,7 @@ matrix: .venv/.test
 
 soak: .venv/.test
 	$(BIN)/python -m tests.bench.soak
+	$(BIN)/python -m tests.bench.soak_ice
 	for round in 1 2 3 4 5 6 7 8 9 10; do $(BIN)/python -m pytest -q $(ICE) || exit 1; done
 
 bench: .venv/.test
@@ -73,3 +74,8 @@ clean:
 .venv/mitmproxy: | .venv/bin/python
 	$(BIN)/python -m venv $@
 	$@/bin/pip install --quiet 'mitmproxy>=11,<13' || { rm -rf $@; exit 1; }
+
+# Apart: it brings a package `tests` of its own.
+.venv/pystun3: | .venv/bin/python
+	$(BIN)/python -m venv $@
+	$@/bin/pip install --quiet 'pystun3==2.0.*' || { rm -rf $@; exit 1; }

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import sys
 
-from tests.bench import far, here, turn, udp
+from tests.bench import bridge, far, here, nat, turn, udp
 
 
 def main() -> int:
     """Measure and print everything."""
     figures = here.figures() + udp.figures()
     if os.geteuid() == 0:
-        figures += far.figures() + turn.figures()
+        for bench in (far, turn, nat, bridge):
+            figures += bench.figures()
     else:
         print("not measured, for want of root: what needs a network of its own")
     for figure in figures:

@@ -1,11 +1,13 @@
-"""A gateway that takes calls, run in a namespace: `python -m tests.real.calling_gateway PORT`.
+"""A gateway that takes calls, run in a namespace: `python -m … JSON`.
 
-It speaks plain ws://, offers this network's own addresses as its media's, and plays silence.
+It serves TLS on its own address, offers that as its media's, and plays silence; `translated` it
+offers what a STUN server would see, and what `echoes` sends the audio back.
 """
 
 import asyncio
 import contextlib
 import json
+import ssl
 import sys
 from http import HTTPStatus
 
@@ -16,6 +18,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from polyai_diag.media import aiortc_taps
+
+asked = json.loads(sys.argv[1])
 
 
 def respond(connection: ServerConnection, request: Request) -> Response | None:
@@ -32,10 +36,17 @@ async def take_call(connection: ServerConnection) -> None:
     pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     try:
         offer = json.loads(await connection.recv())
-        pc.addTrack(AudioStreamTrack())
+        if "echoes" in asked["special"]:
+            pc.on("track", pc.addTrack)
+        else:
+            pc.addTrack(AudioStreamTrack())
         await pc.setRemoteDescription(RTCSessionDescription(offer["data"]["sdp"], "offer"))
-        await pc.setLocalDescription(await pc.createAnswer())
-        data = {"type": "answer", "sdp": pc.localDescription.sdp}
+        with aiortc_taps.host_candidates_from([asked["host"]]):
+            await pc.setLocalDescription(await pc.createAnswer())
+        sdp = pc.localDescription.sdp
+        if "translated" in asked["special"]:
+            sdp = sdp.replace(" typ host", " typ srflx raddr 10.1.1.1 rport 9")
+        data = {"type": "answer", "sdp": sdp}
         await connection.send(json.dumps({"type": "answer", "sessionId": "s-1", "data": data}))
         await connection.wait_closed()
     except ConnectionClosed:
@@ -45,12 +56,14 @@ async def take_call(connection: ServerConnection) -> None:
 
 
 async def main() -> None:
-    """Serve on every address, until killed."""
-    async with serve(take_call, None, int(sys.argv[1]), process_request=respond) as server:
+    """Serve until killed."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(asked["certificate"], asked["key"])
+    at = (asked["host"], asked["port"])
+    async with serve(take_call, *at, ssl=context, process_request=respond) as server:
         print("ready", flush=True)
         with contextlib.suppress(asyncio.CancelledError):
             await server.serve_forever()
 
 
-if __name__ == "__main__":
-    asyncio.run(main())
+asyncio.run(main())

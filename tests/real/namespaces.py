@@ -27,7 +27,7 @@ def namespace(name: str, *, nameserver: str | None = None) -> Iterator[str]:
     ip("netns", "add", full_name)
     try:
         if nameserver is not None:
-            _ask_dns_at(nameserver, SETTINGS / full_name)
+            ask_dns_at(nameserver, full_name)
         ip("-n", full_name, "link", "set", "lo", "up")
         yield full_name
     finally:
@@ -80,8 +80,9 @@ def run(*command: str, text: str | None = None) -> None:
     subprocess.run(command, input=text, text=True, check=True, capture_output=True)
 
 
-def _ask_dns_at(nameserver: str, settings: Path) -> None:
-    """Let the C library ask this server for every name, `.local` included."""
+def ask_dns_at(nameserver: str, inside: str) -> None:
+    """Let the C library ask this server for every name, `.local` included, in a namespace."""
+    settings = SETTINGS / inside
     settings.mkdir(parents=True)
     (settings / "resolv.conf").write_text(f"nameserver {nameserver}\n")
     (settings / "nsswitch.conf").write_text("hosts: files dns\n")

@@ -1,7 +1,5 @@
 """Symmetric NAT, IPv6 that leads nowhere, hairpins and lifetimes, in networks of the test's own."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,8 +8,8 @@ from polyai_diag.analysis.nat import INDEPENDENT, PORT_DEPENDENT
 from polyai_diag.failures import Failure
 from tests.aio import in_loop_for
 from tests.real.elsewhere import diagnosed
-from tests.real.namespaces import SETTINGS, _ask_dns_at, ip, run, serving
-from tests.real.networks import MASQUERADE, PORT, SERVERS, Network, network
+from tests.real.namespaces import run
+from tests.real.networks import FAR_IPV6, MASQUERADE, PORT, SERVERS, dual_stack, network
 
 pytestmark = [pytest.mark.coturn, pytest.mark.root]
 
@@ -21,8 +19,7 @@ PLAIN = [f"stun:{host}:{PORT}" for host in SERVERS]
 RELAY = [*STUN, f"turn:{SERVERS[0]}:{PORT}?transport=udp"]
 NAME = "stun.example.com"
 BY_NAME = [f"stun:{NAME}:{PORT}"]
-FAR_IPV6 = "2001:db8:1::1"
-ROUTER = "10.77.0.1"
+NAMES = {NAME: [SERVERS[0], f"{FAR_IPV6}1"]}
 NO_GATEWAY = "ws://127.0.0.1:1/"
 
 
@@ -73,32 +70,6 @@ async def test_no_more_than_was_proven_of_a_lifetime(
 # --- IPv6 -------------------------------------------------------------------------------------
 
 
-@contextmanager
-def dual_stack(folder: Path, hole: str | None) -> Iterator[Network]:
-    """Let a name have both families; `hole` is where the router sends IPv6, None: there is none."""
-    with network(folder, MASQUERADE.format(how="")) as here:
-        if hole is not None:
-            for where, device, address in (
-                (here.client, "uplink", "2001:db8:77::2/64"),
-                (here.router, "private", "2001:db8:77::1/64"),
-            ):
-                ip("-n", where, "address", "add", address, "dev", device, "nodad")
-            ip("-n", here.client, "route", "add", "default", "via", "2001:db8:77::1")
-            run(
-                "ip",
-                "netns",
-                "exec",
-                here.router,
-                "sysctl",
-                "-qw",
-                "net.ipv6.conf.all.forwarding=1",
-            )
-            ip("-n", here.router, "route", "add", hole, "2001:db8:1::/64")
-        _ask_dns_at(ROUTER, SETTINGS / here.client)
-        with serving("tests.real.dns", here.router, {NAME: [SERVERS[0], FAR_IPV6]}):
-            yield here
-
-
 @pytest.mark.parametrize(
     ("hole", "failure", "within_ms"),
     [
@@ -110,7 +81,7 @@ def dual_stack(folder: Path, hole: str | None) -> Iterator[Network]:
 async def test_ipv6_that_leads_nowhere_is_named(
     tmp_path: Path, hole: str, failure: Failure, within_ms: tuple[int, int]
 ) -> None:
-    with dual_stack(tmp_path, hole) as here:
+    with dual_stack(tmp_path, NAMES, hole) as here:
         report = await here.diagnose("stun", "nat", urls=BY_NAME)
     stun = report.step("stun")
     assert report.root_causes == ("ipv6-broken",)
@@ -125,7 +96,7 @@ async def test_ipv6_that_leads_nowhere_is_named(
 
 @in_loop_for(30)
 async def test_a_machine_without_ipv6_is_in_order(tmp_path: Path) -> None:
-    with dual_stack(tmp_path, None) as here:
+    with dual_stack(tmp_path, NAMES, None) as here:
         report = await here.diagnose("stun", "nat", urls=BY_NAME)
     assert report.findings == ()
     assert [row["family"] for row in report.step("stun").data["servers"]] == ["IPv4"]
