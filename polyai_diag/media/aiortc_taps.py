@@ -218,8 +218,14 @@ async def close_fully(pc: RTCPeerConnection) -> None:
 
 
 def _parts(pc: RTCPeerConnection) -> Iterator[object]:
-    """Yield what runs tasks for a connection: itself, its ICE transport, its relayed sockets."""
+    """Yield what runs tasks for a connection: itself, senders and receivers, ICE, relayed sockets.
+
+    A connection that is closed while it still connects starts a sender that nobody stops.
+    """
     yield pc
+    for transceiver in pc.getTransceivers():
+        yield transceiver.sender
+        yield transceiver.receiver
     if pc.getTransceivers():
         yield dtls_transport(pc).transport
         for protocol in ice_connection(pc)._protocols:
