@@ -78,6 +78,9 @@ class Failure(StrEnum):
     UNKNOWN_FAILURE = "unknown_failure"
 
 
+CERTIFICATE_DATES = (Failure.TLS_EXPIRED, Failure.TLS_NOT_YET_VALID)
+"""What a wrong clock can be behind."""
+
 # Python picks the class by the number; some libraries raise the class without one.
 _BY_CLASS = {
     TimeoutError: Failure.GENERIC_TIMEOUT,

@@ -13,6 +13,7 @@ from polyai_diag.secret import Secret
 
 REGIONS = ("us-1", "uk-1", "euw-1")
 ALL_REGIONS = "all"
+ICE_SERVERS_PATH = "/api/v1/ice-servers"
 MODES = ("end-to-end", "traditional", "echo")
 PROXY_SCHEMES = ("http", "https", "socks4", "socks5", "socks5h")
 LEGACY_MODES = ("agent", "agent_v1", "agent_v2", "cascaded", "normal", "realtime")
@@ -185,6 +186,11 @@ class Target:
         """`https://host:port` of the same gateway, for /health and /api/v1/ice-servers."""
         parts = urlsplit(self.url)
         return f"{'https' if self.secure else 'http'}://{parts.netloc}"
+
+    @property
+    def ice_servers_url(self) -> str:
+        """Where the same gateway gives its ICE servers."""
+        return f"{self.http_base}{ICE_SERVERS_PATH}"
 
 
 def region_url(region: str) -> str:

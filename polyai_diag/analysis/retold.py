@@ -62,7 +62,6 @@ class Retelling:
         self._pending: _Offer | None = None
         self._refused = False
         self._answered_at: Moment | None = None
-        self._first: Moment | None = None
         self._last: Moment | None = None
         self._tokens: set[str] = set()
         self._vague: tuple[Said, int] | None = None

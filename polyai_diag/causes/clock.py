@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from polyai_diag.analysis.token_dates import date_fault
 from polyai_diag.causes.engine import Facts, Layer, Seen, cause
-from polyai_diag.failures import Failure
+from polyai_diag.failures import CERTIFICATE_DATES, Failure
 from polyai_diag.model import Actor, Evidence, Guide
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ TOLERANCE_S = 30.0
 """A clock that is off by less turns no verdict: tokens and certificates are read as leniently."""
 
 _DATES = (Failure.TOKEN_EXPIRED, Failure.TOKEN_NOT_YET_VALID)
-_CERTIFICATE_DATES = (Failure.TLS_EXPIRED, Failure.TLS_NOT_YET_VALID)
 
 
 def token_failure(facts: Facts, token: Seen) -> Failure | None:
@@ -91,7 +90,7 @@ def _turned_tokens(facts: Facts) -> Iterator[tuple[Seen, str]]:
 def _turned_certificates(facts: Facts) -> Iterator[tuple[Seen, str]]:
     """A wrong clock fails TLS first: then the gateway's is read without a certificate."""
     clock = _clock(facts, verified=False)
-    refused = any(facts.failed("tls_handshake", failures=_CERTIFICATE_DATES, step="gateway"))
+    refused = any(facts.failed("tls_handshake", failures=CERTIFICATE_DATES, step="gateway"))
     if clock is None or not refused:
         return
     there_s = gateway_time(facts, clock).timestamp()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from polyai_diag.analysis.addresses import PUBLIC
+from polyai_diag.analysis.trust import is_foreign
 from polyai_diag.causes.engine import Facts, Layer, Seen, cause
 from polyai_diag.causes.turn_ways import counts
 from polyai_diag.failures import Failure
@@ -21,7 +22,6 @@ _BAD_CERTIFICATE = {
     Failure.TLS_NOT_YET_VALID: "not valid yet: is this machine's clock right?",
     Failure.TLS_WRONG_HOST: "made for another host",
 }
-_KNOWN_AUTHORITIES = ("the shipped set", "--ca-file")
 
 
 @cause(
@@ -175,7 +175,7 @@ def tls_intercepted(facts: Facts) -> Iterator[Evidence | Seen]:
     """One and the same foreign issuer signs for hosts that have nothing to do with each other."""
     by_signer: dict[str, dict[str, Seen]] = {}
     for chain in facts.succeeded("tls_chain", step="gateway"):
-        if chain.note("vouched_by") not in _KNOWN_AUTHORITIES:
+        if is_foreign(chain.note("vouched_by")):
             by_signer.setdefault(chain.note("signer"), {})[chain.observation.endpoint] = chain
     for signer, chains in by_signer.items():
         if len(chains) > 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from polyai_diag.analysis.addresses import unrelated
+from polyai_diag.analysis.trust import is_foreign
 from polyai_diag.causes.engine import Facts, Layer, Seen, cause
 from polyai_diag.causes.turn_ways import counts, url_of
 from polyai_diag.failures import Failure
@@ -12,8 +13,6 @@ from polyai_diag.model import Actor, Evidence, Guide, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-_KNOWN_AUTHORITIES = ("the shipped set", "--ca-file")
 
 
 def _effect_of_interception(facts: Facts) -> Severity:
@@ -42,7 +41,7 @@ def _effect_of_interception(facts: Facts) -> Severity:
 )
 def turn_tls_intercepted(facts: Facts) -> Iterator[Evidence | Seen]:
     """The same foreign issuer signs for the TURN server and for a host that is no kin of it."""
-    foreign = [c for c in facts.succeeded("tls_chain") if _is_foreign(c)]
+    foreign = [c for c in facts.succeeded("tls_chain") if is_foreign(c.note("vouched_by"))]
     for chain in foreign:
         if chain.note("url") is None:
             continue
@@ -52,10 +51,6 @@ def turn_tls_intercepted(facts: Facts) -> Iterator[Evidence | Seen]:
                 where = f"{chain.observation.endpoint} and {other.observation.endpoint}"
                 yield chain.says(f"{where} show certificates of one and the same issuer: {signer}")
                 break
-
-
-def _is_foreign(chain: Seen) -> bool:
-    return chain.note("vouched_by") not in _KNOWN_AUTHORITIES
 
 
 def _is_no_kin(chain: Seen, other: Seen) -> bool:

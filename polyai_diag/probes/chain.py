@@ -19,6 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from OpenSSL import SSL, crypto
 
+from polyai_diag.analysis.trust import GIVEN, SHIPPED, SYSTEM, is_foreign
 from polyai_diag.failures import Failure
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ CHAIN_TIMEOUT_S = 3.0  # all that comes after the gateway waits for it
 MAX_SHOWN = 12
 MAX_CERTIFICATES = 20  # a chain that is longer is not walked to its root
 MAX_NAME = 160
-SHIPPED, GIVEN, SYSTEM = "the shipped set", "--ca-file", "the system"
 
 KNOWN: Known = {
     SSL.Error: lambda _: Failure.TLS_FAILED,
@@ -53,7 +53,7 @@ class Chain:
     @property
     def foreign(self) -> bool:
         """Whether no authority vouches that the public trusts, or that the user has given."""
-        return self.vouched_by not in (SHIPPED, GIVEN)
+        return is_foreign(self.vouched_by)
 
 
 async def read_chain(

@@ -16,7 +16,7 @@ import h11
 from polyai_diag.failures import Failure
 from polyai_diag.probes.http import KNOWN, Answer, get, read_json
 from polyai_diag.secret import Secret
-from polyai_diag.target import IceServer, TargetError
+from polyai_diag.target import ICE_SERVERS_PATH, IceServer, TargetError
 
 if TYPE_CHECKING:
     from polyai_diag.probes.route import Route, Stream
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 HTTP_TIMEOUT_S = 5.0
 MAX_ICE_SERVERS = 20
-ICE_SERVERS_PATH = "/api/v1/ice-servers"
 _READ_AND_REFUSED = b"invalid auth token"
 """The gateway's words in a 401 for a token that it has read."""
 
@@ -93,9 +92,8 @@ async def fetch_ice_servers(
     The token goes in a header, and in the query where the gateway does not read that: a query
     lands in the logs of proxies. Raises OSError when there is no connection.
     """
-    url = f"{target.http_base}{ICE_SERVERS_PATH}"
     if not _fit_for_header(token):
-        with trace.observe("ice_servers_fetch", url, **notes) as seen:
+        with trace.observe("ice_servers_fetch", target.ice_servers_url, **notes) as seen:
             seen.fail(Failure.TOKEN_MALFORMED, "the token cannot stand in an HTTP header")
         return None
     in_header = {"Authorization": f"Bearer {token}"}
@@ -115,9 +113,10 @@ async def _ask(
     **notes: Any,
 ) -> tuple[tuple[IceServer, ...] | None, bytes]:
     """Return the servers, and the body of a 401."""
-    url = f"{target.http_base}{ICE_SERVERS_PATH}"
     async with route.stream() as stream:
-        with trace.observe("ice_servers_fetch", url, known=KNOWN, **notes) as seen:
+        with trace.observe(
+            "ice_servers_fetch", target.ice_servers_url, known=KNOWN, **notes
+        ) as seen:
             async with asyncio.timeout(HTTP_TIMEOUT_S):
                 answer = await get(stream, _authority(target), path, headers)
             body = read_json(answer, seen)

@@ -19,6 +19,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 
 from polyai_diag.protocol import MAX_FRAME_CHARACTERS
 from polyai_diag.sandbox.signaling import Signaling
+from polyai_diag.target import ICE_SERVERS_PATH
 
 if TYPE_CHECKING:
     import ssl
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 SIGNALING_PATH = "/api/v1/webrtc/signal"
-ICE_SERVERS_PATH = "/api/v1/ice-servers"
 _MOVED_SIGNALING_PATH = "/api/v1/webrtc/signaling"
 
 _websocket_log = logging.getLogger(f"{__name__}.websocket")

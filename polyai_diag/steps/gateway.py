@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from polyai_diag.analysis.trust import SYSTEM
 from polyai_diag.model import Status
-from polyai_diag.probes.chain import SYSTEM
-from polyai_diag.probes.gateway_http import ICE_SERVERS_PATH
 from polyai_diag.probes.proxy import proxy_name
 from polyai_diag.steps.reach import STAGES, Reach, find_route
 from polyai_diag.steps.regions import ask_regions
@@ -51,8 +50,7 @@ async def find_ice_servers(walk: Walk, trace: Trace) -> None:
         try:
             await walk.fetch_ice_servers(route, trace)
         except OSError as exc:
-            url = f"{walk.target.http_base}{ICE_SERVERS_PATH}"
-            trace.keep_failure("ice_servers_fetch", url, exc)
+            trace.keep_failure("ice_servers_fetch", walk.target.ice_servers_url, exc)
 
 
 def _say_not_measured(trace: Trace) -> None:

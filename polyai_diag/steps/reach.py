@@ -6,11 +6,10 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from polyai_diag.failures import Failure
+from polyai_diag.failures import CERTIFICATE_DATES, Failure
 from polyai_diag.probes.chain import read_chain
 from polyai_diag.probes.dns import ask_resolvers, resolve
 from polyai_diag.probes.gateway_http import (
-    ICE_SERVERS_PATH,
     fetch_health,
     read_clock_unverified,
 )
@@ -43,8 +42,6 @@ STAGES = {
 
 STUCK_S = 2.0
 """A way that is not open by then is looked at from the side."""
-
-_WRONG_DATE = (Failure.TLS_EXPIRED, Failure.TLS_NOT_YET_VALID)
 
 
 async def find_route(walk: Walk, trace: Trace) -> Route | None:
@@ -171,9 +168,8 @@ class Reach:
 
     async def _ask_ice_servers(self, route: Route) -> None:
         """Ask even where servers are given: the answer tells whether the token is good here."""
-        url = f"{self._walk.target.http_base}{ICE_SERVERS_PATH}"
         asked = self._walk.fetch_ice_servers(route, self._trace)
-        await self._kept("ice_servers_fetch", url, asked)
+        await self._kept("ice_servers_fetch", self._walk.target.ice_servers_url, asked)
 
     async def _look_at_chain(self, route: Route) -> None:
         """Read the certificates, and where nobody known vouches for them, look for who signs."""
@@ -182,7 +178,7 @@ class Reach:
         asked = read_chain(route, self._trace, ca_file=target.ca_file)
         chain = await self._kept("tls_chain", endpoint, asked)
         await self._ended.wait()
-        if any(seen.failure in _WRONG_DATE for seen in self._trace.observations):
+        if any(seen.failure in CERTIFICATE_DATES for seen in self._trace.observations):
             await read_clock_unverified(target, route, self._trace)
         if chain is not None and chain.foreign and not self._walk.one_of_many:
             await ask_controls(self._walk, route, self._trace)

@@ -34,7 +34,9 @@ RUN_S = 120
 def figures() -> list[Figure]:
     """Measure them all; needs root."""
     with tempfile.TemporaryDirectory(prefix="polyai-diag-") as folder, far_away(folder) as near:
-        found = _runs(near, {"ca_file": _file(folder, "ca"), "black_hole": BLACK_HOLE})
+        found = runs(
+            "tests.bench.far_runs", near, {"ca_file": _file(folder, "ca"), "black_hole": BLACK_HOLE}
+        )
     path_ms = ROUND_TRIPS * found["round_trip_ms"]
     alone_ms = max(found["alone_ms"].values())
     each = ", ".join(f"{region} {ms:.0f}" for region, ms in found["alone_ms"].items())
@@ -81,8 +83,9 @@ def far_away(folder: str) -> Iterator[str]:
         yield near
 
 
-def _runs(near: str, asked: dict[str, Any]) -> dict[str, Any]:
-    command = ["ip", "netns", "exec", near, sys.executable, "-m", "tests.bench.far_runs"]
+def runs(module: str, near: str, asked: dict[str, Any]) -> dict[str, Any]:
+    """Run a module of measurements in a namespace; return what it prints, as JSON."""
+    command = ["ip", "netns", "exec", near, sys.executable, "-m", module]
     said = subprocess.run(
         [*command, json.dumps(asked)], check=True, stdout=subprocess.PIPE, timeout=RUN_S
     )

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import trustme
 
+from tests.bench.far import RUN_S, runs
 from tests.bench.figure import Figure
 from tests.real.coturn import INSTALL
 from tests.real.namespaces import ip, namespace, serving
@@ -29,13 +28,16 @@ ONE_WAY_MS = {"*": 50}
 # Challenge, Allocate, permission with channel, the echo between two relayed addresses, release.
 ROUND_TRIPS = {"udp": 6, "tcp": 7, "tls": 8}
 USER, PASSWORD = "alice", "s3cret"
-RUN_S = 120
 
 
 def figures() -> list[Figure]:
     """Measure them all; needs root and coturn."""
     with tempfile.TemporaryDirectory(prefix="polyai-diag-") as folder, far_coturn(folder) as near:
-        found = _runs(near, {"ca_file": f"{folder}/ca.pem", "server": SERVER, "dead": SWALLOWED})
+        found = runs(
+            "tests.bench.turn_runs",
+            near,
+            {"ca_file": f"{folder}/ca.pem", "server": SERVER, "dead": SWALLOWED},
+        )
         uclient_ms = _uclient_ms(near)
     return [
         *(_over_its_path(transport, found) for transport in ROUND_TRIPS),
@@ -104,15 +106,6 @@ def _options(folder: str) -> list[str]:
         "fingerprint",
         "no-cli",
     ]
-
-
-def _runs(near: str, asked: dict[str, Any]) -> dict[str, Any]:
-    command = ["ip", "netns", "exec", near, sys.executable, "-m", "tests.bench.turn_runs"]
-    said = subprocess.run(
-        [*command, json.dumps(asked)], check=True, stdout=subprocess.PIPE, timeout=RUN_S
-    )
-    found: dict[str, Any] = json.loads(said.stdout)
-    return found
 
 
 def _uclient_ms(near: str) -> float:
