@@ -12,6 +12,8 @@ from polyai_diag.model import Actor, Evidence, Guide
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_STEPS_THAT_NEED_A_TOKEN = ("gateway", "signaling")
+"""The first fails for the token alone where every region refuses it."""
 _HIDES = ("token-rejected", "ice-servers-unavailable")
 
 
@@ -56,7 +58,7 @@ def _said(refusals: Iterator[Seen]) -> Iterator[Evidence]:
     guide=Guide.UNAUTHORIZED,
     title="No token was sent",
     remedy="Put the connector token into the offer's authToken field, at the top of the frame.",
-    breaks=("signaling",),
+    breaks=_STEPS_THAT_NEED_A_TOKEN,
     explains=_HIDES,
 )
 def token_missing(facts: Facts) -> Iterator[Evidence | Seen]:
@@ -75,7 +77,7 @@ def token_missing(facts: Facts) -> Iterator[Evidence | Seen]:
         "--mend-token sends it without them where that is safe."
     ),
     reference="RFC 7519 §3",
-    breaks=("signaling",),
+    breaks=_STEPS_THAT_NEED_A_TOKEN,
     explains=_HIDES,
 )
 def token_malformed(facts: Facts) -> Iterator[Evidence | Seen]:
@@ -93,7 +95,7 @@ def token_malformed(facts: Facts) -> Iterator[Evidence | Seen]:
     title="The token has expired",
     remedy="Fetch a new token from PolyAI Studio, or use a connector token, which does not expire.",
     reference="RFC 7519 §4.1.4",
-    breaks=("signaling",),
+    breaks=_STEPS_THAT_NEED_A_TOKEN,
     explains=_HIDES,
 )
 def token_expired(facts: Facts) -> Iterator[Evidence | Seen]:
@@ -109,7 +111,7 @@ def token_expired(facts: Facts) -> Iterator[Evidence | Seen]:
     title="The token is not valid yet",
     remedy="Set this machine's clock, or wait until the token's date; then try again.",
     reference="RFC 7519 §4.1.5",
-    breaks=("signaling",),
+    breaks=_STEPS_THAT_NEED_A_TOKEN,
     explains=_HIDES,
 )
 def token_not_yet_valid(facts: Facts) -> Iterator[Evidence | Seen]:
@@ -127,7 +129,7 @@ def token_not_yet_valid(facts: Facts) -> Iterator[Evidence | Seen]:
         "Check that the token belongs to this agent and this region. A Studio token goes stale "
         "when the agent is deployed again: fetch a new one."
     ),
-    breaks=("signaling",),
+    breaks=_STEPS_THAT_NEED_A_TOKEN,
     explains=("ice-servers-unavailable",),
 )
 def token_rejected(facts: Facts) -> Iterator[Evidence | Seen]:

@@ -52,6 +52,11 @@ _VERDICTS = {
 }
 
 
+_WITHOUT_CALL = {
+    Verdict.HEALTHY: "Nothing wrong in what was measured; no call was connected.",
+    Verdict.DEGRADED: "Not all is as it should be; no call was connected.",
+}
+
 PLAIN_WIDTH = 160  # where there is no terminal: long lines survive a log better than short ones
 
 
@@ -115,6 +120,8 @@ class Screen:
 def print_report(console: Console, report: Report, *, steps: bool = True) -> None:
     """Print the verdict, whose network it is, the steps, each finding with proof and remedy."""
     words, colour = _VERDICTS[report.verdict]
+    if report.step("call").status is not Status.PASSED:
+        words = _WITHOUT_CALL.get(report.verdict, words)
     story = Story(report)
     hostname, addresses = story.machine
     console.print()

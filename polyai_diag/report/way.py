@@ -108,6 +108,9 @@ def _simple(name: str, step_name: str, steps: Steps) -> Stop:
 
 def _stages(steps: Steps) -> list[Stop]:
     gateway = steps.get("gateway")
+    regions = rows(gateway.data.get("regions")) if gateway else []
+    if gateway and regions:
+        return _stages_of_regions(regions, proxied="proxy" in gateway.data)
     tried = rows(gateway.data.get("stages")) if gateway else []
     # of several addresses tried, the one that worked counts
     by_end = sorted(tried, key=lambda stage: stage.get("ok") is True)
@@ -129,6 +132,31 @@ def _stages(steps: Steps) -> list[Stop]:
         else:
             stops.append(Stop(name, OK, milliseconds(seen[name].get("ms"))))
     return stops
+
+
+def _stages_of_regions(regions: list[dict[str, Any]], *, proxied: bool) -> list[Stop]:
+    """Say of each stage in how many regions it was passed; a proxy does the first ones itself."""
+    passed = [_passed(region) for region in regions]
+    left_to_proxy = ("DNS", "TCP") if proxied else ("Proxy",)
+    stops, whole = [], len(regions)
+    for position, name in enumerate(STAGES):
+        if name in left_to_proxy:
+            if proxied:
+                stops.append(Stop(name, UNUSED, UNUSED.word))
+            continue
+        here = sum(count > position for count in passed)
+        tried = sum(count >= position for count in passed)
+        mark = OK if here == whole else PARTLY if here else FAILS if tried else SKIPPED
+        stops.append(Stop(name, mark, f"{here} of {whole}" if here else mark.word))
+    return stops
+
+
+def _passed(region: dict[str, Any]) -> int:
+    """Return how many stages a region let us pass."""
+    if region.get("reached") is True:
+        return len(STAGES)
+    broke = region.get("stage")
+    return STAGES.index(broke) if broke in STAGES else 0
 
 
 def _stun(steps: Steps) -> Stop:

@@ -6,6 +6,7 @@ import asyncio
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from polyai_diag.probes.proxy import proxy_for, proxy_name
 from polyai_diag.steps.reach import STAGES, Reach
 from polyai_diag.target import REGIONS, Target
 
@@ -31,6 +32,8 @@ async def ask_regions(walk: Walk, trace: Trace) -> None:
     ]
     rows = await asyncio.gather(*(_ask(target, walk, trace) for target in targets))
     trace.data["regions"] = list(rows)
+    if (proxy := proxy_for(targets[0])) is not None:
+        trace.data["proxy"] = proxy_name(proxy)
     if not any(row["reached"] for row in rows):
         trace.fail("no region is reached")
     elif given.token is not None and {row["token"] for row in rows} == {"refused"}:

@@ -101,3 +101,30 @@ def test_live_way_shows_what_runs_and_what_waits() -> None:
     assert found["Token"].mark.word == "works"
     assert found["STUN"].mark.word == "running"
     assert found["Audio"].mark.word == "waiting"
+
+
+def test_of_all_regions_each_stage_says_in_how_many_it_was_passed() -> None:
+    regions = [
+        {"region": "us-1", "reached": True, "stage": ""},
+        {"region": "uk-1", "reached": False, "stage": "TLS"},
+        {"region": "euw-1", "reached": False, "stage": "TCP"},
+    ]
+    found = {s.name: s for s in way({"gateway": step("gateway", data={"regions": regions})})}
+    said = [found[name].detail for name in ("DNS", "TCP", "TLS", "WebSocket")]
+    assert said == ["3 of 3", "2 of 3", "1 of 3", "1 of 3"]
+    assert (found["DNS"].mark.word, found["TLS"].mark.word) == ("works", "partly")
+    assert "Proxy" not in found
+
+
+def test_regions_behind_a_proxy_that_lets_none_through() -> None:
+    regions = [{"region": "us-1", "reached": False, "stage": "Proxy"}]
+    data = {"regions": regions, "proxy": "http://proxy:3128"}
+    found = {s.name: s for s in way({"gateway": step("gateway", Status.FAILED, data=data)})}
+    words = [found[name].mark.word for name in ("DNS", "Proxy", "TCP", "TLS")]
+    assert words == ["not used", "fails", "not used", "not reached"]
+
+
+def test_a_token_that_every_region_refuses_breaks_no_stage() -> None:
+    regions = [{"region": "us-1", "reached": True, "stage": "", "token": "refused"}]
+    step_ = step("gateway", Status.FAILED, data={"regions": regions})
+    assert broken({s.name: s for s in way({"gateway": step_})}) == []
