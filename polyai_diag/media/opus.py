@@ -20,27 +20,35 @@ TIME_BASE = Fraction(1, SAMPLE_RATE_HZ)
 
 
 def encode(
-    pcm: NDArray[np.float32], *, bit_rate: int = 64_000, application: str = "audio"
+    pcm: NDArray[np.float32],
+    *,
+    bit_rate: int = 64_000,
+    application: str = "audio",
+    fec_percent: int = 0,
 ) -> list[bytes]:
     """Encode sound to Opus packets of 20 ms.
 
-    `pcm` has shape (samples, 2), full scale ±1.0, 48 kHz; the last frame is filled with silence.
+    `pcm` has shape (samples, channels), one channel or two, full scale ±1.0, 48 kHz; the last frame
+    is filled with silence. `fec_percent` is the loss that in-band error correction is to expect.
     """
+    layout = "mono" if pcm.shape[1] == 1 else "stereo"
     codec = av.CodecContext.create("libopus", "w")
     codec.sample_rate = SAMPLE_RATE_HZ
-    codec.layout = "stereo"
+    codec.layout = layout
     codec.format = "s16"
     codec.bit_rate = bit_rate
     codec.time_base = TIME_BASE
     codec.options = {"application": application}
+    if fec_percent:
+        codec.options |= {"fec": "1", "packet_loss": str(fec_percent)}
     frames = -(-len(pcm) // FRAME_SAMPLES)
-    padded = np.zeros((frames * FRAME_SAMPLES, 2), np.float32)
+    padded = np.zeros((frames * FRAME_SAMPLES, pcm.shape[1]), np.float32)
     padded[: len(pcm)] = pcm
     samples = np.clip(np.rint(padded * 32767), -32768, 32767).astype(np.int16)
     packets: list[bytes] = []
     for number in range(frames):
         block = samples[number * FRAME_SAMPLES : (number + 1) * FRAME_SAMPLES]
-        frame = av.AudioFrame.from_ndarray(block.reshape(1, -1), format="s16", layout="stereo")
+        frame = av.AudioFrame.from_ndarray(block.reshape(1, -1), format="s16", layout=layout)
         frame.sample_rate = SAMPLE_RATE_HZ
         frame.pts = number * FRAME_SAMPLES
         packets += [bytes(packet) for packet in codec.encode(frame)]
