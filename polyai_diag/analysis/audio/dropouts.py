@@ -13,8 +13,6 @@ from polyai_diag.analysis.audio.masking import Heard, runs
 from polyai_diag.analysis.audio.signal import SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from polyai_diag.analysis.audio.signal import ProbeSignal
@@ -59,7 +57,9 @@ def find_dropouts(signal: ProbeSignal, heard: Heard, timing: Timing) -> tuple[Dr
         # A window is spoiled from half of it on: the run is as long as what spoiled it.
         ms = (last - first) * HOP * 1000 / RATE_HZ
         if ms >= SHORTEST_MS:
-            middle = slice(first * HOP + WINDOW // 2 + EDGE, (last - 1) * HOP + WINDOW // 2 + EDGE + 1)
+            middle = slice(
+                first * HOP + WINDOW // 2 + EDGE, (last - 1) * HOP + WINDOW // 2 + EDGE + 1
+            )
             at_s = signal.noise.start / SAMPLE_RATE_HZ + middle.start / RATE_HZ
             kind = _kind(sent, views[0].received, middle, gain, median)
             found.append(Dropout(round(at_s, 3), round(ms, 1), kind))

@@ -10,12 +10,12 @@ import numpy as np
 from scipy.fft import irfft, next_fast_len, rfft
 from scipy.signal import find_peaks, firwin, resample_poly
 
-from polyai_diag.analysis.audio.masking import Heard
 from polyai_diag.analysis.audio.signal import SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from polyai_diag.analysis.audio.masking import Heard
     from polyai_diag.analysis.audio.signal import ProbeSignal
 
 CORRELATION_LEAST = 0.5  # a chirp that resembles less than this is not found
@@ -127,9 +127,7 @@ def _steps(sent: NDArray[np.float64], offsets: NDArray[np.float64]) -> list[int]
     return [int(i) + 1 for i in np.flatnonzero(np.abs(changes - slope * spans) > least)]
 
 
-def _by(
-    sent: NDArray[np.float64], offsets: NDArray[np.float64], step: int, drift: float
-) -> float:
+def _by(sent: NDArray[np.float64], offsets: NDArray[np.float64], step: int, drift: float) -> float:
     return float(offsets[step] - offsets[step - 1] - drift * (sent[step] - sent[step - 1]))
 
 
