@@ -142,9 +142,9 @@ def jump(v: Variation) -> Iterator[Missed]:
 
 
 def hum(v: Variation) -> Iterator[Missed]:
-    """Mains' hum while nothing else is heard; the one from 100 Hz up, the other at 50 or 60 as well."""
+    """Mains' hum while nothing else is heard: from 100 Hz up, or at 50 or 60 Hz as well."""
     rng, signal = v.rng(), v.signal
-    mains_hz, level = (50.0, 60.0)[v.seed % 2], float(rng.uniform(-60, -35))
+    mains_hz, level = (50.0, 60.0)[v.seed % 2], float(rng.uniform(-54, -35))
     fundamental = v.seed % 3 == 0
     numbers = [1, 2, 3, 5] if fundamental else [2, 3, 4, 6]
     levels = {n: level - 2 * place for place, n in enumerate(numbers)}
@@ -175,7 +175,9 @@ def response(v: Variation) -> Iterator[Missed]:
     yield "frequency response", float(np.max(np.abs(truth - [d for _, d in known])))
 
 
-def _analytic_db(sos: NDArray[np.float64], frequency_hz: NDArray[np.float64]) -> NDArray[np.float64]:
+def _analytic_db(
+    sos: NDArray[np.float64], frequency_hz: NDArray[np.float64]
+) -> NDArray[np.float64]:
     _, answer = sosfreqz(sos, frequency_hz, fs=make.RATE_HZ)
     return np.asarray(20 * np.log10(np.abs(answer)))
 

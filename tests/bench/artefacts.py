@@ -66,7 +66,9 @@ def with_harmonics(sound: Sound, part: slice, levels_db: dict[int, float]) -> So
     return made
 
 
-def third_octave_noise(rng: np.random.Generator, samples: int, levels_dbfs: dict[float, float]) -> NDArray[np.float32]:
+def third_octave_noise(
+    rng: np.random.Generator, samples: int, levels_dbfs: dict[float, float]
+) -> NDArray[np.float32]:
     """Return noise whose every third octave holds exactly this level, over its whole length."""
     spectrum = np.zeros(samples // 2 + 1, complex)
     frequency_hz = np.fft.rfftfreq(samples, 1 / RATE_HZ)
@@ -83,12 +85,12 @@ def hum(samples: int, mains_hz: float, levels_dbfs: dict[int, float]) -> NDArray
         np.sqrt(2) * decibels(level) * np.sin(2 * np.pi * number * mains_hz * t + number)
         for number, level in levels_dbfs.items()
     ]
-    return np.sum(lines, axis=0).astype(np.float32)
+    return np.asarray(np.sum(lines, axis=0), np.float32)
 
 
 def with_echo(sound: Sound, delay_ms: float, level_db: float) -> Sound:
     late = delayed(sound, delay_ms)[: len(sound)]
-    return sound + np.float32(decibels(level_db)) * late
+    return np.asarray(sound + np.float32(decibels(level_db)) * late, np.float32)
 
 
 def with_dropouts(

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 FLOOR_DBFS = -120.0
 PIECE_LEAST = 9600  # 0.2 s
+HUM_PIECE_LEAST = 26_400  # 0.55 s
+MOST_OF_IT = 0.7
 THIRD_OCTAVES = range(-13, 13)  # around 1 kHz: 50 Hz to 16 kHz (IEC 61260-1, base ten)
 MAINS_HZ = (50.0, 60.0)
 HARMONICS = 12
@@ -48,6 +50,12 @@ class Quiet:
     """The stretches in which nothing was sent, each of shape (samples, channels)."""
 
     pieces: tuple[NDArray[np.float32], ...]
+    sent: int  # samples of silence that were sent
+
+    @property
+    def shows_hum(self) -> bool:
+        """Whether one piece is long enough to tell a harmonic from what lies beside it."""
+        return max(map(len, self.pieces), default=0) >= HUM_PIECE_LEAST
 
     def level_dbfs(self) -> float | None:
         """Return the level of all there is, a constant apart; None where too little arrived."""
@@ -64,14 +72,16 @@ class Quiet:
         return float(means[int(np.argmax(np.abs(means)))])
 
     def bands(self) -> NoiseBands | None:
-        """Return the noise in third octaves."""
-        if not self._long():
+        """Return the noise in third octaves; None where much of it was lost: it wavers."""
+        if sum(map(len, self.pieces)) < MOST_OF_IT * self.sent:
             return None
         spectra = [(_spectrum(piece, tukey(len(piece), 0.1)), len(piece)) for piece in self.pieces]
         centres = [1000 * 10 ** (number / 10) for number in THIRD_OCTAVES]
         whole = sum(samples for _, samples in spectra)
         levels = [
-            _decibels(sum(_in_band(*spectrum, c) * samples for spectrum, samples in spectra) / whole)
+            _decibels(
+                sum(_in_band(*spectrum, c) * samples for spectrum, samples in spectra) / whole
+            )
             for c in centres
         ]
         return NoiseBands(
@@ -80,7 +90,7 @@ class Quiet:
 
     def hum(self, response: Response | None) -> Hum | None:
         """Return the mains' hum with what the path took from its low end given back."""
-        if not self._long():
+        if not self.shows_hum:
             return None
         piece = max(self.pieces, key=len)  # alone, for its resolution
         spectrum = _spectrum(piece, np.hanning(len(piece)))

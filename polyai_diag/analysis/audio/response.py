@@ -30,7 +30,7 @@ REFERENCE_HZ = (800.0, 1250.0)
 MIDDLE_HZ = (300.0, 3000.0)
 BANDWIDTH_DROP_DB = 12.0
 EDGE_SMOOTHING_HZ = 150.0
-MEASURED_SHARE = 0.6  # of a frequency's sweep must have arrived
+MEASURED_SHARE = 0.9  # of a frequency's sweep must have arrived
 
 
 @dataclass(frozen=True)
