@@ -275,8 +275,13 @@ def channels(v: Variation) -> Iterator[Missed]:
     if v.mode.channels == 1:
         return
     kinds = ("both", "swapped", "left dead", "right dead", "mono sum")
-    matrices = ([[1, 0], [0, 1]], [[0, 1], [1, 0]], [[0, 0], [0, 1]], [[1, 0], [0, 0]],
-                [[0.5, 0.5], [0.5, 0.5]])  # fmt: skip
+    matrices = (
+        [[1, 0], [0, 1]],
+        [[0, 1], [1, 0]],
+        [[0, 0], [0, 1]],
+        [[1, 0], [0, 0]],
+        [[0.5, 0.5], [0.5, 0.5]],
+    )
     number = v.seed // 2 % len(kinds)
     facts = v.heard(v.signal.pcm @ np.array(matrices[number], np.float32))
     if facts.channels == "not measured":

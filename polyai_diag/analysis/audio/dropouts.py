@@ -138,5 +138,5 @@ def _sums(values: NDArray[np.float32]) -> NDArray[np.float64]:
 
 def _low(sound: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the band of speech at 8 kHz, without delay."""
-    taps = firwin(481, BAND_HZ, pass_zero=False, fs=SAMPLE_RATE_HZ).astype(np.float32)
+    taps = firwin(241, BAND_HZ, pass_zero=False, fs=SAMPLE_RATE_HZ).astype(np.float32)
     return np.asarray(resample_poly(sound, 1, DECIMATION, window=taps), np.float32)

@@ -10,7 +10,7 @@ import numpy as np
 from polyai_diag.analysis.audio.channels import NOT_MEASURED, channel_class
 from polyai_diag.analysis.audio.dropouts import Dropout, find_dropouts
 from polyai_diag.analysis.audio.echo import Echo, find_echo
-from polyai_diag.analysis.audio.levels import clipped_runs, level_dbfs
+from polyai_diag.analysis.audio.levels import FULL_SCALE, clipped_runs, level_dbfs
 from polyai_diag.analysis.audio.masking import LIKE_S, Heard, one_channel, settled, trusted
 from polyai_diag.analysis.audio.noise import Hum, NoiseBands, Quiet
 from polyai_diag.analysis.audio.rate import tone_ratio, undone
@@ -103,11 +103,13 @@ class _Loopback:
     ) -> None:
         self._signal, self._received, self._lost = signal, received, lost
         self._timing = timing
-        self._heard = heard if lost is None or not len(timing.sent) else self._settled(heard)
+        self._heard = self._settled(heard)
         self._sent_tone = self._tone_sent()
 
     def _settled(self, heard: Heard) -> Heard:
         """Return the same sound, trusted only where the decoder is itself again."""
+        if self._lost is None or not len(self._timing.sent):
+            return heard
         start = -round(float(np.median(self._timing.offsets)))
         sent, _ = Heard(self._signal.pcm[:, 0], np.zeros(0, bool)).part(
             slice(start, start + len(heard.sound))
@@ -117,7 +119,7 @@ class _Loopback:
     def facts(self, rate_ratio: float | None = None) -> LoopbackFacts:
         """Return all that can be told; with the ratio of a rate that had to be undone first."""
         found: dict[str, object] = {
-            "clipped_runs": clipped_runs(self._received * self._heard.good[:, None]),
+            "clipped_runs": self._clipped_runs(),
             "sent_level_dbfs": self._sent_tone.level_dbfs,
             "level_dbfs": level_dbfs(self._heard.sound),
             "masked_share": self._masked_share(),
@@ -138,6 +140,13 @@ class _Loopback:
             found |= {"rate_ratio": rate_ratio, **dict.fromkeys(_OF_CLOCKS)}
             reasons |= dict.fromkeys(_OF_CLOCKS, WRONG_RATE)
         return _facts(self._signal, self._timing, found, reasons)
+
+    def _clipped_runs(self) -> int:
+        loud = np.flatnonzero(np.abs(self._received).max(axis=1, initial=0) >= FULL_SCALE)
+        if not len(loud):
+            return 0
+        span = slice(loud[0], loud[-1] + 1)
+        return clipped_runs(self._received[span] * self._heard.good[span, None])
 
     def _of_time(self) -> dict[str, object]:
         timing = self._timing
@@ -192,7 +201,7 @@ class _Loopback:
 
     def _of_the_rest(self) -> dict[str, object]:
         good = trusted(self._lost, len(self._received), LIKE_S)
-        like = Heard(self._heard.sound, good)
+        like = self._settled(Heard(self._heard.sound, good))
         sides = [self._side(part) for part in (self._signal.left, self._signal.right)]
         return {
             "channels": channel_class(*sides),

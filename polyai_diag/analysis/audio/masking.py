@@ -19,8 +19,8 @@ MENDED_S = 0.12  # the decoder goes on from a state that it never reached: to -3
 BLOCK = 480  # 10 ms
 RAVING = 1.25
 LOUD_FROM = 0.02
-RAVES_BLOCKS = 35
-AFTERWARDS_BLOCKS = 5
+RAVES_BLOCKS = 120  # 1.2 s
+BESIDE_BLOCKS = 12  # what swells has ebbed before
 LIKE_S = 0.04  # and so far that the sound resembles itself, in two
 
 
@@ -63,23 +63,23 @@ def trusted(
 def settled(
     good: NDArray[np.bool_], sound: NDArray[np.float32], sent: NDArray[np.float32]
 ) -> NDArray[np.bool_]:
-    """Return the trusted samples less those in which the decoder still raves after a loss.
+    """Return the trusted samples less those in which the decoder raves after a loss.
 
-    SILK may answer a lost packet with a third of a second far louder than what was sent. `sent`
-    stands where it came back; both are of one length.
+    On so steady a sound as a sweep SILK's long-term prediction may swell for a second after a
+    lost packet, as loud as you like. `sent` stands where it came back; both are of one length.
     """
     levels, expected = _levels(sound), _levels(sent)
     steady = expected > LOUD_FROM
-    if not steady.any():
+    if good.all() or not steady.any():
         return good
     gain = float(np.median(levels[steady] / expected[steady]))
     around = np.max([np.roll(expected, -1), expected, np.roll(expected, 1)], axis=0)
-    raving = np.flatnonzero(levels > RAVING * gain * around + LOUD_FROM)
+    raving = levels > RAVING * gain * around + LOUD_FROM
+    lost = _levels(np.asarray(~good, np.float32)) > 0
+    after = np.convolve(lost, np.ones(RAVES_BLOCKS))[: len(lost)] > 0
+    spoiled = np.convolve(raving & after, np.ones(2 * BESIDE_BLOCKS + 1), mode="same") > 0
     kept = good.copy()
-    for begins, ends in runs(~good):
-        within = raving[(raving >= begins // BLOCK) & (raving <= ends // BLOCK + RAVES_BLOCKS)]
-        if len(within):
-            kept[begins : max(ends, (int(within[-1]) + AFTERWARDS_BLOCKS) * BLOCK)] = False
+    kept[: len(spoiled) * BLOCK] &= ~np.repeat(spoiled, BLOCK)
     return kept
 
 

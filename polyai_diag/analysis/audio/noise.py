@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 FLOOR_DBFS = -120.0
 PIECE_LEAST = 9600  # 0.2 s
 HUM_PIECE_LEAST = 26_400  # 0.55 s
+HUM_GRID = 96_000  # a bin every half a hertz, or finer
 MOST_OF_IT = 0.7
 THIRD_OCTAVES = range(-13, 13)  # around 1 kHz: 50 Hz to 16 kHz (IEC 61260-1, base ten)
 MAINS_HZ = (50.0, 60.0)
@@ -93,7 +94,7 @@ class Quiet:
         if not self.shows_hum:
             return None
         piece = max(self.pieces, key=len)  # alone, for its resolution
-        spectrum = _spectrum(piece, np.hanning(len(piece)))
+        spectrum = _spectrum(piece, np.hanning(len(piece)), HUM_GRID)
         found = [_comb(*spectrum, mains_hz, response) for mains_hz in MAINS_HZ]
         level, mains_hz = max(zip(found, MAINS_HZ, strict=True))
         return Hum(mains_hz, _decibels(level)) if _decibels(level) > HUM_LEAST_DBFS else None
@@ -103,10 +104,10 @@ class Quiet:
 
 
 def _spectrum(
-    piece: NDArray[np.float32], window: NDArray[np.float64]
+    piece: NDArray[np.float32], window: NDArray[np.float64], least: int = 0
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return frequencies and the mean square in each bin."""
-    size = next_fast_len(4 * len(piece), real=True)
+    size = next_fast_len(max(least, len(piece)), real=True)
     tapered = (piece - piece.mean(axis=0)) * window[:, None]
     spectrum = np.square(np.abs(rfft(tapered, size, axis=0))).mean(axis=1)
     return rfftfreq(size, 1 / SAMPLE_RATE_HZ), spectrum * 2 / size / np.sum(np.square(window))
@@ -128,6 +129,8 @@ def _comb(
 ) -> float:
     """Return the mean square of the harmonics that stand out of the noise beside them."""
     total = 0.0
+    low = frequency_hz < (HARMONICS + 1) * mains_hz
+    frequency_hz, power = frequency_hz[low], power[low]
     for number in range(1, HARMONICS + 1):
         away = np.abs(frequency_hz - number * mains_hz)
         line, beside = away <= HUM_HALF_HZ * 2, (away > 6) & (away <= 15)

@@ -163,7 +163,7 @@ def _ppm(ratio: float | None) -> float | None:
 
 
 def _decimated(sound: NDArray[np.float32]) -> NDArray[np.float32]:
-    taps = firwin(121, 7600, fs=SAMPLE_RATE_HZ).astype(np.float32)
+    taps = firwin(61, 7400, fs=SAMPLE_RATE_HZ).astype(np.float32)
     return np.asarray(resample_poly(sound, 1, DECIMATION, window=taps), np.float32)
 
 
