@@ -300,6 +300,17 @@ def constant(v: Variation) -> Iterator[Missed]:
 
 
 CASES = (
-    delay_level_and_noise, distortion, drift, jump, hum, response, bandwidth, echo, dropouts, wrong_rate,
-    clipping, channels, constant,
-)  # fmt: skip
+    delay_level_and_noise,
+    distortion,
+    drift,
+    jump,
+    hum,
+    response,
+    bandwidth,
+    echo,
+    dropouts,
+    wrong_rate,
+    clipping,
+    channels,
+    constant,
+)

@@ -59,7 +59,7 @@ def findings(facts: LoopbackFacts) -> list[str]:
         "bent": max(map(abs, bent), default=0) > limits.RESPONSE_MOST_DB,
         "narrow": (facts.bandwidth_hz or 2e4) < limits.FULL_BAND_LEAST_HZ,
         "channels": facts.channels not in ("both", "mono sum", "not measured"),
-        "dropouts": len(facts.dropouts) > limits.DROPOUTS_MOST,
+        "dropouts": any(d.ms >= limits.DROPOUT_LEAST_MS for d in facts.dropouts),
         "echo": facts.echo is not None and facts.echo.level_db > limits.ECHO_MOST_DB,
         "jump": any(abs(j.by_ms) > limits.DELAY_JUMP_MOST_MS for j in facts.delay_jumps),
         "drift": abs(facts.drift_ppm or 0) > limits.DRIFT_MOST_PPM,
