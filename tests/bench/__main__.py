@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sys
 
-from tests.bench import bridge, far, here, nat, turn, udp
+from tests.bench import accuracy, aiortc_path, bridge, far, here, nat, turn, udp
 
 
 def main() -> int:
     """Measure and print everything."""
-    figures = here.figures() + udp.figures()
+    figures = here.figures() + udp.figures() + aiortc_path.figures() + accuracy.figures()
     if os.geteuid() == 0:
         for bench in (far, turn, nat, bridge):
             figures += bench.figures()
