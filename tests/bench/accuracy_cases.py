@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +14,7 @@ from polyai_diag.analysis.audio.limits import CLIPPED_RUNS_MOST
 from polyai_diag.analysis.audio.loopback import LoopbackFacts, analyze_loopback
 from polyai_diag.analysis.audio.signal import ProbeSignal, probe_signal
 from tests.bench import artefacts as make
-from tests.bench.opus_path import LOOK_AHEAD_MS, MODES, Mode, there_and_back
+from tests.bench.opus_path import LOOK_AHEAD_MS, MODES, SWITCHING, Mode, there_and_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,6 +32,7 @@ class Variation:
     seed: int
     thorough: bool
     loss: float
+    override: Mode | None = None
 
     @property
     def signal(self) -> ProbeSignal:
@@ -39,7 +40,7 @@ class Variation:
 
     @property
     def mode(self) -> Mode:
-        return MODES[self.seed % len(MODES)]
+        return self.override or MODES[self.seed % len(MODES)]
 
     def rng(self) -> np.random.Generator:
         return np.random.default_rng(1000 + self.seed)
@@ -114,8 +115,10 @@ def drift(v: Variation) -> Iterator[Missed]:
     """Two clocks that differ."""
     ppm = float(v.rng().uniform(20, 300)) * (-1) ** v.seed
     sound, ratio = make.stretched(make.tailed(v.signal.pcm), 1 + ppm * 1e-6)
-    facts = v.heard(sound)
-    yield "clock drift", _off(facts.drift_ppm, (1 / ratio - 1) * 1e6)
+    truth_ppm = (1 / ratio - 1) * 1e6
+    yield "clock drift", _off(v.heard(sound).drift_ppm, truth_ppm)
+    switching = replace(v, override=SWITCHING).heard(sound)
+    yield "clock drift, SILK to CELT and back", _off(switching.drift_ppm, truth_ppm)
 
 
 def jump(v: Variation) -> Iterator[Missed]:

@@ -36,6 +36,8 @@ MODES = (
     Mode("32 kb/s mono voip", 32_000, "voip", 1, hybrid=True),
 )
 
+SWITCHING = Mode("48 kb/s stereo voip", 48_000, "voip", hybrid=True)  # from SILK to CELT and back
+
 
 def there_and_back(
     sound: NDArray[np.float32],

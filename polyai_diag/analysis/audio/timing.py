@@ -29,6 +29,9 @@ PENALTY = 0.7  # what a jump must gain in chirps to be believed
 PENALTY_PER_S = 0.3
 BASELINE_SHARE = 1 / 3
 CONFIDENCE = 1.96
+CODEC_STEP_S = (
+    90e-6  # Opus' delay with SILK over that with CELT, twice: no drift, and as good as one
+)
 
 
 @dataclass(frozen=True)
@@ -153,9 +156,13 @@ def _drift(
     ]
     drift = float(np.median(slopes))
     left = [offsets[p] - drift * sent[p] for p in pieces]
-    unrest = float(np.median(np.abs(np.concatenate([x - np.median(x) for x in left])))) * 1.4826
+    unrest = np.concatenate([x - np.median(x) for x in left])
     lever = sum(float(np.sum(np.square(sent[p] - sent[p].mean()))) for p in pieces)
-    return drift, float(CONFIDENCE * unrest / np.sqrt(lever))
+    by_chance = CONFIDENCE * 1.4826 * float(np.median(np.abs(unrest))) / np.sqrt(lever)
+    steps_between = np.concatenate([np.diff(x) for x in left])
+    switched = np.abs(steps_between).max() > CODEC_STEP_S / 4 * SAMPLE_RATE_HZ
+    by_codec = CODEC_STEP_S * SAMPLE_RATE_HZ / longest if switched else 0.0
+    return drift, max(float(by_chance), by_codec)
 
 
 def _ppm(ratio: float | None) -> float | None:
