@@ -160,7 +160,7 @@ def _drift(
     lever = sum(float(np.sum(np.square(sent[p] - sent[p].mean()))) for p in pieces)
     by_chance = CONFIDENCE * 1.4826 * float(np.median(np.abs(unrest))) / np.sqrt(lever)
     steps_between = np.concatenate([np.diff(x) for x in left])
-    switched = np.abs(steps_between).max() > CODEC_STEP_S / 4 * SAMPLE_RATE_HZ
+    switched = np.abs(steps_between).max() > CODEC_STEP_S / 9 * SAMPLE_RATE_HZ
     by_codec = CODEC_STEP_S * SAMPLE_RATE_HZ / longest if switched else 0.0
     return drift, max(float(by_chance), by_codec)
 
