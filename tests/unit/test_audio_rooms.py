@@ -120,6 +120,15 @@ def test_a_jump_of_the_delay(step: int) -> None:
     assert facts.drift_ppm == pytest.approx(0, abs=0.1)
 
 
+def test_what_a_jump_of_the_delay_tears_is_not_measured() -> None:
+    at = SIGNAL.sweep.start + 30_000
+    facts = analyze_loopback(SIGNAL, np.concatenate([SIGNAL.pcm[:at], SIGNAL.pcm[at + 480 :]]))
+    assert [round(jump.by_ms, 2) for jump in facts.delay_jumps] == [-10]
+    assert (facts.response, facts.bandwidth_hz, facts.echo) == (None, None, None)
+    assert "jumped" in facts.not_measured["response"]
+    assert facts.gain_db == pytest.approx(0, abs=0.01)
+
+
 @pytest.mark.parametrize("ppm", [-400, -30, 0, 5, 400])
 def test_drift(ppm: float) -> None:
     sound, ratio = make.stretched(SIGNAL.pcm, 1 + ppm * 1e-6)

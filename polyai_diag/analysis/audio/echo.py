@@ -56,7 +56,8 @@ def find_echo(signal: ProbeSignal, heard: Heard, timing: Timing) -> tuple[Echo |
     part = signal.sweep
     at = part.start + timing.offset_at(part.start)
     sweep = _paced_sweep(part.stop - part.start, timing.drift_ppm or 0.0)
-    kinds = [_arrivals(heard, chirps, furthest), _arrivals(heard, [(sweep, at)], furthest)]
+    sweeps = [(sweep, at)] if timing.steady(part) else []
+    kinds = [_arrivals(heard, chirps, furthest), _arrivals(heard, sweeps, furthest)]
     first = [0 if kinds[1] is None else round(CHIRPS_FROM_S * SAMPLE_RATE_HZ), 0]
     told = [(a, tells) for a, tells in zip(kinds, first, strict=True) if a is not None]
     return (_strongest(told) if told else None), bool(told)

@@ -30,6 +30,7 @@ EDGE_S = 0.05
 RATE_OFF_LEAST = 0.002  # no clock drifts so far: another sample rate
 TOO_LITTLE = "too little of what it needs arrived"
 NOT_FOUND = "the probe's chirps did not come back"
+JUMPED = "the delay jumped while it sounded"
 WRONG_RATE = "the sound comes back at another sample rate"
 
 
@@ -136,6 +137,8 @@ class _Loopback:
         reasons = {} if told else {"echo": TOO_LITTLE}
         if not quiet.shows_hum:
             reasons["hum"] = TOO_LITTLE
+        if not self._timing.steady(self._signal.sweep):
+            reasons |= dict.fromkeys(_OF_SWEEP, JUMPED)
         if rate_ratio is not None:
             found |= {"rate_ratio": rate_ratio, **dict.fromkeys(_OF_CLOCKS)}
             reasons |= dict.fromkeys(_OF_CLOCKS, WRONG_RATE)
@@ -192,9 +195,10 @@ class _Loopback:
         sent = self._signal.pcm[part, 0]
         received, good = self._heard.part(self._timing.shifted(part))
         sweep = SweepResponse(self._signal, self._heard, self._timing)
+        steady = self._timing.steady(part)
         return {
-            "response": sweep.response(gain_db),
-            "bandwidth_hz": sweep.bandwidth_hz(),
+            "response": sweep.response(gain_db) if steady else None,
+            "bandwidth_hz": sweep.bandwidth_hz() if steady else None,
             "frequency_hz": tuple(round(float(f), 1) for f in band_centres()),
             "sent_dbfs": _bands(sent * good),
             "received_dbfs": _bands(received * good),
@@ -237,6 +241,7 @@ class _Loopback:
         return float(np.mean(~self._heard.good))
 
 
+_OF_SWEEP = ("response", "bandwidth_hz")
 _OF_CLOCKS = ("drift_ppm", "drift_uncertainty_ppm")
 _MEASURES = (
     "offset_samples", "gain_db", "noise_dbfs", "noise_bands", "thd_n_db", "sinad_db", "snr_db",
