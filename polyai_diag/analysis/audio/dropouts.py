@@ -27,7 +27,7 @@ RESEMBLANCE_SHARE = 0.7  # of the median: below it a window is spoiled
 SHORTEST_MS = 15.0  # what a cut of 20 ms shows at least, in steps of 5
 SILENT_DB = -20.0
 REPEAT_WITHIN = RATE_HZ // 4
-REPEAT_RESEMBLANCE = 0.75
+REPEAT_RESEMBLANCE = 0.8
 PIECE = RATE_HZ // 100  # 10 ms
 EDGE = RATE_HZ // 40  # the noise fades in and out
 

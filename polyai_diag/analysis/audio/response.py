@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
+from scipy.signal.windows import tukey
 
 from polyai_diag.analysis.audio.signal import SAMPLE_RATE_HZ, SWEEP_HZ, sweep_at
 
@@ -82,7 +83,7 @@ class SweepResponse:
     def _smooth(self, spectrum: NDArray[np.complex128]) -> NDArray[np.complex128]:
         """Gate in time, which smooths the spectrum."""
         impulse = irfft(spectrum, self._size)
-        around = np.concatenate([impulse[-GATE:], impulse[: GATE + 1]]) * np.hanning(2 * GATE + 1)
+        around = np.concatenate([impulse[-GATE:], impulse[: GATE + 1]]) * tukey(2 * GATE + 1, 0.5)
         turned = np.zeros(GRID)
         turned[: GATE + 1], turned[-GATE:] = around[GATE:], around[:GATE]
         return np.asarray(rfft(turned))
