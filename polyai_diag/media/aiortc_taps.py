@@ -220,7 +220,8 @@ async def close_fully(pc: RTCPeerConnection) -> None:
 def _parts(pc: RTCPeerConnection) -> Iterator[object]:
     """Yield what runs tasks for a connection: itself, senders and receivers, ICE, relayed sockets.
 
-    A connection that is closed while it still connects starts a sender that nobody stops.
+    A connection that is closed while it still connects starts a sender, and checks of consent,
+    that nobody stops.
     """
     yield pc
     for transceiver in pc.getTransceivers():
@@ -228,6 +229,7 @@ def _parts(pc: RTCPeerConnection) -> Iterator[object]:
         yield transceiver.receiver
     if pc.getTransceivers():
         yield dtls_transport(pc).transport
+        yield ice_connection(pc)
         for protocol in ice_connection(pc)._protocols:
             yield protocol.transport
 
