@@ -251,8 +251,9 @@ async def slams(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 async def test_something_that_is_no_turn_server(
     handler: Handler, failure: Failure, within_s: float
 ) -> None:
-    async with tcp_server(handler) as port, asyncio.timeout(within_s):
+    async with tcp_server(handler) as port:
         report = await judged(aimed([f"turn:127.0.0.1:{port}?transport=tcp"]))
+    assert report.record.duration_ms < within_s * 1000
     assert report.root_causes == ("turn-unreachable",)
     assert (rows(report)[0]["stage"], rows(report)[0]["failure"]) == ("challenge", failure)
 
