@@ -215,8 +215,8 @@ async def test_a_slow_drip_is_bounded_in_time() -> None:
     async with (
         websocket_server(sends()) as backend,
         tcp_server(drip) as port,
-        asyncio.timeout(6.5),
     ):
         report = await judged(signaling_url(port), steps=("gateway",), ice_servers=None)
+    assert report.record.duration_ms < 6500
     assert report.root_causes == ("ice-servers-unavailable",)
     assert "generic_timeout" in summary(report)
