@@ -75,8 +75,11 @@ def test_what_bends_makes_harmonics_and_never_clips() -> None:
 
 @pytest.mark.parametrize(
     ("faults", "left_dbfs", "right_dbfs"),
-    [({"dead_channel": 1}, -20, -60), ({"dead_channel": 0}, -60, -20)]
-    + [({"swaps_channels": True}, -40, -20)],
+    [
+        ({"dead_channel": 1}, -20, -60),
+        ({"dead_channel": 0}, -60, -20),
+        ({"swaps_channels": True}, -40, -20),
+    ],
 )
 def test_channels(faults: dict[str, Any], left_dbfs: float, right_dbfs: float) -> None:
     sound = tone(1)
@@ -91,7 +94,7 @@ def test_channels(faults: dict[str, Any], left_dbfs: float, right_dbfs: float) -
 @pytest.mark.parametrize("speed", [48_000 / 44_100, 44_100 / 48_000, 1.0004])
 def test_speed_raises_the_pitch_and_leaves_no_gap(speed: float) -> None:
     fast, timestamps = _carried(tone(3), speed=speed)
-    assert _loudest_hz(fast) == pytest.approx(997 * speed, rel=2e-5)
+    assert _loudest_hz(fast) == pytest.approx(997 * speed, abs=0.05)
     assert len(fast) == pytest.approx(3 * SAMPLE_RATE_HZ / speed, abs=2 * FRAME_SAMPLES)
     assert set(np.diff(timestamps)) == {FRAME_SAMPLES}
     assert _above_db(fast, 2000) < -35
