@@ -11,16 +11,18 @@ import dataclasses
 import time
 from typing import TYPE_CHECKING
 
-from polyai_diag.analysis.audio.levels import AudioFacts, audio_facts, level_dbfs
+from polyai_diag.analysis.audio.levels import AudioFacts, level_dbfs
 from polyai_diag.analysis.audio.speech import prompt_signal
+from polyai_diag.analysis.audio.unreferenced import unreferenced_facts
 from polyai_diag.failures import Failure
-from polyai_diag.media.opus import Decoder, encode
+from polyai_diag.media.opus import SAMPLE_RATE_HZ, Decoder, encode
 from polyai_diag.media.packets import place
-from polyai_diag.steps.pictures import as_json, keep_heard
+from polyai_diag.steps.pictures import keep_heard
 from polyai_diag.steps.saved import save_sound
 
 if TYPE_CHECKING:
-    from polyai_diag.media.packets import PacketLog
+    from polyai_diag.analysis.audio.gaps import Dropout
+    from polyai_diag.media.packets import PacketLog, Placed
     from polyai_diag.probes.ice import Call
     from polyai_diag.probes.trace import Seen, Trace
     from polyai_diag.steps.walk import Walk
@@ -34,10 +36,7 @@ VOICE_DBFS = -65.0  # of a packet; what a quiet line's noise or a silent agent s
 VOICE_PACKETS = 3
 
 NO_REFERENCE = "the gateway refuses its echo: nothing is known to compare with"
-_NEEDS_REFERENCE = (
-    "delay_ms", "delay_jumps", "drift_ppm", "gain_db", "thd_n_db", "sinad_db", "response",
-    "channels", "echo", "rate_ratio",
-)  # fmt: skip
+_NEEDS_REFERENCE = ("delay", "gain", "drift", "distortion", "response", "echo", "sample rate")
 
 
 class Voice:
@@ -88,13 +87,13 @@ async def listen(walk: Walk, own: Call, trace: Trace) -> bool:
     with trace.observe("audio_listen", "gateway") as seen:
         voice = Voice(own.packets)
         await _converse(own, voice, trace)
-        sound = (await asyncio.to_thread(place, list(own.packets.arrivals))).sound
-        await save_sound(walk, trace, received=sound, sent=prompt_signal())
-        facts = await asyncio.to_thread(audio_facts, sound)
+        heard = await asyncio.to_thread(place, list(own.packets.arrivals))
+        await save_sound(walk, trace, received=heard.sound, sent=prompt_signal())
+        facts = await asyncio.to_thread(_measured, heard)
         _note(facts, trace)
-        keep_heard(trace, sound, own.packets.arrivals)
+        keep_heard(trace, heard.sound, own.packets.arrivals)
         seen.note(level_dbfs=round(facts.level_dbfs, 1), listened_s=round(facts.seconds, 1))
-        _judge(own, voice, seen)
+        _judge(own, voice, facts, seen)
     if not seen.ok:
         trace.fail(str(seen.notes["detail"]))
     return seen.ok
@@ -119,18 +118,27 @@ async def _converse(own: Call, voice: Voice, trace: Trace) -> None:
         await voice.pauses(TURN_S)
 
 
-def _judge(own: Call, voice: Voice, seen: Seen) -> None:
+def _measured(heard: Placed) -> AudioFacts:
+    """Measure the sound by itself; what a lost packet carried is no cut of the sound's."""
+    facts = unreferenced_facts(heard.sound, SAMPLE_RATE_HZ)
+    cuts = tuple(cut for cut in facts.dropouts if not _was_lost(heard, cut))
+    return dataclasses.replace(facts, dropouts=cuts)
+
+
+def _was_lost(heard: Placed, cut: Dropout) -> bool:
+    begins, length = (round(s * SAMPLE_RATE_HZ) for s in (cut.at_s, cut.ms / 1000))
+    return bool(heard.lost[begins : begins + max(1, length)].any())
+
+
+def _judge(own: Call, voice: Voice, facts: AudioFacts, seen: Seen) -> None:
     if not own.packets.arrivals:
         seen.fail(Failure.NO_RTP, "packets stopped arriving")
-    elif voice.last_s is None:
+    elif voice.last_s is None or facts.silent:
         said = f"no speech from the agent in {GREETING_WITHIN_S:.0f} s, nor after words of ours"
         seen.fail(Failure.SILENCE, said)
 
 
 def _note(facts: AudioFacts, trace: Trace) -> None:
-    measured = {f.name: as_json(getattr(facts, f.name)) for f in dataclasses.fields(facts)}
-    trace.data.update(
-        measured,
-        level_dbfs=measured["active_level_dbfs"],
-        not_measured=dict.fromkeys(_NEEDS_REFERENCE, NO_REFERENCE),
-    )
+    noted = facts.notes()
+    missing = {**noted["not_measured"], **dict.fromkeys(_NEEDS_REFERENCE, NO_REFERENCE)}
+    trace.data.update(noted, not_measured=missing)
