@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
 PRESENT_DB = -20.0  # against the strongest way; Opus itself lets through -30 dB at most
 
-_CLASSES = {  # (left to left, left to right, right to left, right to right)
+_CLASSES: dict[
+    tuple[bool, ...], str
+] = {  # (left to left, left to right, right to left, right to right)
     (True, False, False, True): "both",
     (False, True, True, False): "swapped",
     (True, True, True, True): "mono sum",

@@ -5,19 +5,30 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from polyai_diag.analysis.audio.channels import NOT_MEASURED
+import numpy as np
+
+from polyai_diag.analysis.audio.channels import NOT_MEASURED, channel_class
+from polyai_diag.analysis.audio.dropouts import Dropout, find_dropouts
+from polyai_diag.analysis.audio.echo import Echo, find_echo
+from polyai_diag.analysis.audio.levels import clipped_runs, level_dbfs
+from polyai_diag.analysis.audio.masking import Heard, one_channel, trusted
+from polyai_diag.analysis.audio.noise import Hum, NoiseBands, Quiet
+from polyai_diag.analysis.audio.rate import tone_ratio, undone
+from polyai_diag.analysis.audio.response import Response, SweepResponse, band_centres
+from polyai_diag.analysis.audio.signal import SAMPLE_RATE_HZ
+from polyai_diag.analysis.audio.timing import DelayJump, Timing, find_chirps
+from polyai_diag.analysis.audio.tone import PIECE_LEAST, Tone, measure_tone
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from polyai_diag.analysis.audio.dropouts import Dropout
-    from polyai_diag.analysis.audio.noise import Hum, NoiseBands
-    from polyai_diag.analysis.audio.response import Echo, Response
-    from polyai_diag.analysis.audio.timing import DelayJump
+    from numpy.typing import NDArray
+
+    from polyai_diag.analysis.audio.signal import ProbeSignal
 
 EDGE_S = 0.05
 RATE_OFF_LEAST = 0.002  # no clock drifts so far: another sample rate
-LOST = "lost packets carried it"
+TOO_LITTLE = "too little of what it needs arrived"
 NOT_FOUND = "the probe's chirps did not come back"
 WRONG_RATE = "the sound comes back at another sample rate"
 
@@ -58,3 +69,191 @@ class LoopbackFacts:
     echo: Echo | None = None
     rate_ratio: float | None = None
     not_measured: Mapping[str, str] = field(default_factory=dict)
+
+
+def analyze_loopback(
+    signal: ProbeSignal, received: NDArray[np.float32], lost: NDArray[np.bool_] | None = None
+) -> LoopbackFacts:
+    """Find the probe signal in what was received, shape (samples, channels), and compare.
+
+    `lost` marks the samples that lost packets carried: they, and what the decoder made of the
+    frames right after them, are not measured.
+    """
+    heard = Heard(one_channel(received), trusted(lost, len(received)))
+    timing = find_chirps(signal, heard)
+    ratio = tone_ratio(heard) if len(timing.sent) < 2 else None
+    if ratio is None or abs(ratio - 1) < RATE_OFF_LEAST:
+        return _Loopback(signal, received, lost, heard, timing).facts()
+    received, lost = undone(received, lost, ratio)
+    heard = Heard(one_channel(received), trusted(lost, len(received)))
+    at_its_pace = _Loopback(signal, received, lost, heard, find_chirps(signal, heard))
+    return at_its_pace.facts(rate_ratio=ratio)
+
+
+class _Loopback:
+    """One received sound under the instruments."""
+
+    def __init__(
+        self,
+        signal: ProbeSignal,
+        received: NDArray[np.float32],
+        lost: NDArray[np.bool_] | None,
+        heard: Heard,
+        timing: Timing,
+    ) -> None:
+        self._signal, self._received, self._lost = signal, received, lost
+        self._heard, self._timing = heard, timing
+        self._sent_tone = self._tone_sent()
+
+    def facts(self, rate_ratio: float | None = None) -> LoopbackFacts:
+        """Return all that can be told; with the ratio of a rate that had to be undone first."""
+        found: dict[str, object] = {
+            "clipped_runs": clipped_runs(self._received * self._heard.good[:, None]),
+            "sent_level_dbfs": self._sent_tone.level_dbfs,
+            "level_dbfs": level_dbfs(self._heard.sound),
+            "masked_share": self._masked_share(),
+        }
+        if not len(self._timing.sent):
+            reasons = dict.fromkeys((*_MEASURES, *_NONE_MAY_BE_FOUND), NOT_FOUND)
+            return _facts(self._signal, self._timing, found, reasons)
+        found |= self._of_time() | self._of_tone() | self._of_silence() | self._of_the_rest()
+        found |= self._of_sweep(found.get("gain_db"))  # type: ignore[arg-type]
+        found["snr_db"] = _difference(found.get("level_dbfs"), found["noise_dbfs"])
+        found["hum"] = self._quiet().hum(found["response"])  # type: ignore[arg-type]
+        found["echo"], told = find_echo(self._signal, self._heard, self._timing)
+        reasons = {} if told else {"echo": TOO_LITTLE}
+        if found["noise_dbfs"] is None:
+            reasons["hum"] = TOO_LITTLE
+        if rate_ratio is not None:
+            found |= {"rate_ratio": rate_ratio, **dict.fromkeys(_OF_CLOCKS)}
+            reasons |= dict.fromkeys(_OF_CLOCKS, WRONG_RATE)
+        return _facts(self._signal, self._timing, found, reasons)
+
+    def _of_time(self) -> dict[str, object]:
+        timing = self._timing
+        return {
+            "offset_samples": float(np.median(timing.offsets)),
+            "delay_jumps": timing.jumps,
+            "drift_ppm": timing.drift_ppm,
+            "drift_uncertainty_ppm": timing.drift_uncertainty_ppm,
+        }
+
+    def _of_tone(self) -> dict[str, object]:
+        span = _inner(self._timing.shifted(self._signal.tone))
+        stretches = self._heard.stretches(span, PIECE_LEAST)
+        tone = measure_tone([self._heard.sound[stretch] for stretch in stretches])
+        if tone is None:
+            return {}
+        gain_db = tone.level_dbfs - self._sent_tone.level_dbfs
+        return {
+            "gain_db": gain_db,
+            "level_dbfs": tone.level_dbfs,
+            "thd_n_db": tone.thd_n_db,
+            "sinad_db": tone.sinad_db,
+            "rate_ratio": tone.frequency_hz / self._sent_tone.frequency_hz,
+            "speech_gain_db": self._speech_gain_db(),
+        }
+
+    def _of_silence(self) -> dict[str, object]:
+        quiet = self._quiet()
+        return {
+            "noise_dbfs": quiet.level_dbfs(),
+            "noise_bands": quiet.bands(),
+            "dc": quiet.constant(),
+        }
+
+    def _quiet(self) -> Quiet:
+        span = _inner(self._timing.shifted(self._signal.silence))
+        return Quiet(tuple(self._received[s] for s in self._heard.stretches(span, PIECE_LEAST)))
+
+    def _of_sweep(self, gain_db: float | None) -> dict[str, object]:
+        part = self._signal.sweep
+        sent = self._signal.pcm[part, 0]
+        received, good = self._heard.part(self._timing.shifted(part))
+        sweep = SweepResponse(self._signal, self._heard, self._timing)
+        return {
+            "response": sweep.response(gain_db),
+            "bandwidth_hz": sweep.bandwidth_hz(),
+            "frequency_hz": tuple(round(float(f), 1) for f in band_centres()),
+            "sent_dbfs": _bands(sent * good),
+            "received_dbfs": _bands(received * good),
+        }
+
+    def _of_the_rest(self) -> dict[str, object]:
+        sides = [self._side(part) for part in (self._signal.left, self._signal.right)]
+        return {
+            "channels": channel_class(*sides),
+            "dropouts": find_dropouts(self._signal, self._heard, self._timing),
+        }
+
+    def _side(self, part: slice) -> NDArray[np.float32]:
+        """Return what arrived of one channel's sweep; nothing where half of it was lost."""
+        span = _inner(self._timing.shifted(part))
+        stretches = self._heard.stretches(span, 1)
+        arrived = [self._received[stretch] for stretch in stretches]
+        whole = sum(map(len, arrived)) >= (span.stop - span.start) / 2
+        return np.concatenate(arrived) if whole else self._received[:0]
+
+    def _speech_gain_db(self) -> float | None:
+        """Return how much louder speech came back: what a tone's gain is not, an AGC does."""
+        part = self._signal.speech
+        received, good = self._heard.part(self._timing.shifted(part))
+        sent = self._signal.pcm[part, 0]
+        if not good.any():
+            return None
+        return level_dbfs(received[good]) - level_dbfs(sent[good])
+
+    def _tone_sent(self) -> Tone:
+        tone = measure_tone([self._signal.pcm[_inner(self._signal.tone), 0]])
+        assert tone is not None  # noqa: S101 - our own signal holds its tone
+        return tone
+
+    def _masked_share(self) -> float:
+        if self._lost is None or not len(self._lost):
+            return 0.0
+        return float(np.mean(~self._heard.good))
+
+
+_OF_CLOCKS = ("drift_ppm", "drift_uncertainty_ppm")
+_MEASURES = (
+    "offset_samples", "gain_db", "noise_dbfs", "noise_bands", "thd_n_db", "sinad_db", "snr_db",
+    "speech_gain_db", "bandwidth_hz", "response", "drift_ppm", "drift_uncertainty_ppm", "dc",
+    "rate_ratio",
+)  # fmt: skip
+_NONE_MAY_BE_FOUND = ("delay_jumps", "dropouts", "channels", "hum", "echo")  # which is an answer
+
+
+def _facts(
+    signal: ProbeSignal, timing: Timing, found: dict[str, object], reasons: dict[str, str]
+) -> LoopbackFacts:
+    """Gather what was found, with a reason for what was not."""
+    known = dict.fromkeys(_MEASURES) | found
+    missing = {name: TOO_LITTLE for name in (*_MEASURES, "dropouts") if known.get(name) is None}
+    if known.get("dropouts") is None:
+        known["dropouts"] = ()
+    return LoopbackFacts(
+        chirps_sent=len(signal.chirp_starts),
+        chirps_found=len(timing.sent),
+        not_measured=missing | reasons,
+        **known,  # type: ignore[arg-type]
+    )
+
+
+def _difference(one: object, other: object) -> float | None:
+    return one - other if isinstance(one, float) and isinstance(other, float) else None
+
+
+def _inner(span: slice) -> slice:
+    edge = round(EDGE_S * SAMPLE_RATE_HZ)
+    return slice(span.start + edge, span.stop - edge)
+
+
+def _bands(sound: NDArray[np.float32]) -> tuple[float, ...]:
+    """Return the level in each sixth of an octave, in dBFS."""
+    power = np.square(np.abs(np.fft.rfft(sound))) * 2 / len(sound) ** 2
+    sums = np.concatenate([[0.0], np.cumsum(power)])
+    half = 2 ** (1 / 12)
+    edges_hz = np.outer([1 / half, half], band_centres())
+    first, last = np.ceil(edges_hz * len(sound) / SAMPLE_RATE_HZ).astype(int)
+    levels = 10 * np.log10(np.maximum(sums[last] - sums[first], 1e-12))
+    return tuple(round(float(level), 2) for level in levels)

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.signal import resample_poly
 
-from polyai_diag.analysis.audio.masking import Heard
 from polyai_diag.analysis.audio.signal import SAMPLE_RATE_HZ, TONE_HZ
 from polyai_diag.analysis.audio.tone import measure_tone
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from polyai_diag.analysis.audio.masking import Heard
 
 FRAME = 4800  # 0.1 s
 TONALITY_LEAST = 0.8  # the share of a frame's power within the window's main lobe
@@ -47,12 +48,16 @@ def tone_ratio(heard: Heard) -> float | None:
     return None if tone is None else tone.frequency_hz / TONE_HZ
 
 
-def undone(heard: Heard, ratio: float) -> Heard:
-    """Return the sound at the pitch and pace at which it was sent."""
+def undone(
+    received: NDArray[np.float32], lost: NDArray[np.bool_] | None, ratio: float
+) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
+    """Return the sound, and what of it was lost, at the pitch and pace at which it was sent."""
     step = Fraction(ratio).limit_denominator(FINEST_DENOMINATOR)
-    sound = resample_poly(heard.sound, step.numerator, step.denominator)
-    at = np.minimum(np.arange(len(sound)) / float(step), len(heard.good) - 1).astype(int)
-    return Heard(np.asarray(sound, np.float32), heard.good[at])
+    sound = resample_poly(received, step.numerator, step.denominator, axis=0)
+    if lost is None:
+        return np.asarray(sound, np.float32), None
+    at = np.minimum(np.arange(len(sound)) / float(step), len(lost) - 1).astype(int)
+    return np.asarray(sound, np.float32), lost[at]
 
 
 def _longest(tops: NDArray[np.intp]) -> tuple[int, int]:

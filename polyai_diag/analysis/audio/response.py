@@ -1,7 +1,7 @@
 """What the path does to each frequency: the sweep's impulse response, gated. Pure.
 
 Farina's exponential sweep (AES convention 108, 2000): what the path distorts arrives before the
-direct sound, an echo behind it, and a gate around it leaves the path itself.
+direct sound, a late echo behind it, and a gate around it leaves the path itself.
 """
 
 from __future__ import annotations
@@ -32,11 +32,6 @@ BANDWIDTH_DROP_DB = 12.0
 EDGE_SMOOTHING_HZ = 150.0
 MEASURED_SHARE = 0.6  # of a frequency's sweep must have arrived
 
-ECHO_HZ = (300.0, 7000.0)  # where codecs keep the waveform
-ECHO_FROM_S = 0.008
-ECHO_OVER_UNREST_DB = 14.0
-DIRECT = 96  # 2 ms
-
 
 @dataclass(frozen=True)
 class Response:
@@ -44,14 +39,6 @@ class Response:
 
     frequency_hz: tuple[float, ...]
     deviation_db: tuple[float | None, ...]
-
-
-@dataclass(frozen=True)
-class Echo:
-    """A second arrival: how much later than the direct sound, and how much weaker."""
-
-    delay_ms: float
-    level_db: float
 
 
 class SweepResponse:
@@ -68,19 +55,16 @@ class SweepResponse:
         t = (np.arange(len(received)) - late) / pace / SAMPLE_RATE_HZ
         sent = sweep_at(t, length / SAMPLE_RATE_HZ)
         self.measured_share = float(np.mean(good[AHEAD : AHEAD + length]))
-        self._tail = signal.sweep_tail
         self._size = next_fast_len(len(sent) + signal.sweep_tail, real=True)
         self._frequency_hz = rfftfreq(self._size, 1 / SAMPLE_RATE_HZ)
-        weight = np.where(self._between(SWEEP_HZ), self._frequency_hz, 0.0)
+        inside = (self._frequency_hz >= SWEEP_HZ[0]) & (self._frequency_hz <= SWEEP_HZ[1])
+        weight = np.where(inside, self._frequency_hz, 0.0)
         heard_sent = rfft(sent * good, self._size)
         self._cross = rfft(received * good, self._size) * np.conj(heard_sent) * weight
         self._own = np.square(np.abs(heard_sent)) * weight
         whole = heard_sent if good.all() else rfft(sent, self._size)
         self._all = np.square(np.abs(whole)) * weight
         self.spectrum = self._gated()
-
-    def _between(self, band_hz: tuple[float, float]) -> NDArray[np.bool_]:
-        return (self._frequency_hz >= band_hz[0]) & (self._frequency_hz <= band_hz[1])
 
     def _gated(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return frequencies and decibels; not a number where too little has arrived."""
@@ -100,10 +84,15 @@ class SweepResponse:
         turned[: GATE + 1], turned[-GATE:] = around[GATE:], around[:GATE]
         return np.asarray(rfft(turned))
 
-    def response(self) -> Response | None:
-        """Return the response in sixths of octaves; None where 1 kHz itself was lost."""
+    def response(self, gain_db: float | None) -> Response | None:
+        """Return the response in sixths of octaves.
+
+        Where 1 kHz itself was lost, the tone's gain stands for it; None where that is not known.
+        """
         frequency_hz, decibels = self.spectrum
         reference = _mean(decibels, frequency_hz, REFERENCE_HZ)
+        if reference is None:
+            reference = gain_db
         if reference is None:
             return None
         half = 2 ** (0.5 / BANDS_PER_OCTAVE)
@@ -119,9 +108,10 @@ class SweepResponse:
         None where lost packets carried that edge.
         """
         frequency_hz, decibels = self.spectrum
-        middle = _mean(decibels, frequency_hz, MIDDLE_HZ)
-        if middle is None:
+        inside = (frequency_hz >= MIDDLE_HZ[0]) & (frequency_hz <= MIDDLE_HZ[1])
+        if np.isnan(decibels[inside]).all():
             return None
+        middle = float(np.nanmedian(decibels[inside]))
         taps = np.ones(round(EDGE_SMOOTHING_HZ * GRID / SAMPLE_RATE_HZ))
         power = np.convolve(10 ** (decibels / 10), taps / len(taps), mode="same")
         loss_db = middle - 10 * np.log10(np.maximum(power, 1e-12))
@@ -134,26 +124,6 @@ class SweepResponse:
             return None
         way = (BANDWIDTH_DROP_DB - loss_db[last]) / (loss_db[last + 1] - loss_db[last])
         return float(frequency_hz[last] + way * frequency_hz[1])
-
-    def echo(self) -> Echo | None:
-        """Return the strongest arrival behind the direct sound that stands out."""
-        band = self._between(ECHO_HZ)
-        impulse = irfft(np.where(band, self._cross, 0), self._size)
-        shape = irfft(np.where(band, self._own, 0), self._size)
-        own = np.concatenate([shape[-DIRECT:], shape[:DIRECT]])
-        seen = np.correlate(
-            np.concatenate([impulse[-DIRECT:], impulse[: self._tail + DIRECT]]), own, mode="valid"
-        )
-        direct, behind = abs(float(seen[0])), np.abs(seen[round(ECHO_FROM_S * SAMPLE_RATE_HZ) :])
-        if not len(behind) or direct <= 0:
-            return None
-        top = int(np.argmax(behind))
-        over_db = 20 * np.log10(behind[top] / max(float(np.median(behind)), 1e-30))
-        if over_db < ECHO_OVER_UNREST_DB:
-            return None
-        delay = top + round(ECHO_FROM_S * SAMPLE_RATE_HZ)
-        level = 20 * np.log10(behind[top] / direct)
-        return Echo(1000 * delay / SAMPLE_RATE_HZ, float(level))
 
 
 def band_centres() -> NDArray[np.float64]:

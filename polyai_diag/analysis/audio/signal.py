@@ -40,10 +40,12 @@ class ProbeSignal:
     pcm: NDArray[np.float32]
     chirp: NDArray[np.float32]
     chirp_starts: tuple[int, ...]
+    echo_starts: frozenset[int]  # the chirps behind which no noise hides an echo
+    echo_within: int  # samples from a chirp's start to the next sound
     silence: slice
     tone: slice
     sweep: slice
-    sweep_tail: int  # samples of silence behind the sweep: as far as an echo is looked for
+    sweep_tail: int  # samples of silence behind the sweep: its late reflections
     noise: slice
     left: slice  # a sweep in the left channel alone
     right: slice
@@ -97,6 +99,8 @@ def probe_signal(*, thorough: bool = False) -> ProbeSignal:
         pcm=score.pcm(),
         chirp=_chirp(CHIRP_S),
         chirp_starts=tuple(score.chirp_starts),
+        echo_starts=frozenset(score.chirp_starts) - {noise.start - _samples(form.apart)},
+        echo_within=_samples(form.apart),
         silence=silence,
         tone=tone,
         sweep=sweep,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.fft import next_fast_len, rfft, rfftfreq
+from scipy.signal.windows import blackmanharris
 
 from polyai_diag.analysis.audio.signal import SAMPLE_RATE_HZ, TONE_HZ
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 AUDIBLE_HZ = (20.0, 20_000.0)
 NOTCH_HZ = 20.0
+MAIN_LOBE = 5  # bins of the window, on either side
 NEAR = 0.01  # the tone is looked for within 1 % of where it should be
 PIECE_LEAST = 9600  # 0.2 s: the window's own skirt stays inside the notch
 
@@ -41,7 +43,7 @@ def measure_tone(pieces: Sequence[NDArray[np.float32]], near_hz: float = TONE_HZ
     for frequency_hz, power, samples in spectra:
         at_hz = _peak_hz(frequency_hz, power, near_hz)
         audible = (frequency_hz >= AUDIBLE_HZ[0]) & (frequency_hz <= AUDIBLE_HZ[1])
-        notch_hz = max(NOTCH_HZ, 4 * SAMPLE_RATE_HZ / samples)
+        notch_hz = max(NOTCH_HZ, MAIN_LOBE * SAMPLE_RATE_HZ / samples)
         near = np.abs(frequency_hz - at_hz) < notch_hz
         carried += samples * float(power[near].sum())
         rest += samples * float(power[audible & ~near].sum())
@@ -62,7 +64,7 @@ def _spectrum(
     piece: NDArray[np.float32],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
     """Return frequencies and mean squares: their sum is the piece's own, where it is even."""
-    window = np.blackman(len(piece))
+    window = blackmanharris(len(piece))
     size = next_fast_len(len(piece), real=True)
     power = np.square(np.abs(rfft(piece * window, size))) * 2 / size / np.sum(np.square(window))
     return rfftfreq(size, 1 / SAMPLE_RATE_HZ), power, len(piece)
