@@ -1,7 +1,7 @@
 """Guide section 2: what the call does to the sound, from what came back of it or what was heard.
 
-A sound that comes back is judged against what was sent, an agent's by itself. Each limit stands
-here with its source, or, for a sound without a reference, in analysis/audio/limits_unreferenced.
+A sound that comes back is judged against what was sent (analysis/audio/limits.py), an agent's by
+itself (limits_unreferenced.py).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from polyai_diag.analysis.audio import limits
 from polyai_diag.analysis.audio import limits_unreferenced as unreferenced
 from polyai_diag.causes.engine import Facts, Layer, Seen, cause
 from polyai_diag.failures import Failure
@@ -19,29 +20,10 @@ if TYPE_CHECKING:
 
     from polyai_diag.model import Evidence
 
-QUIET_GAIN_DB = -14.0
-"""Speech at the nominal -26 dBov (ITU-T P.56, G.191) comes out at -40: ours, a listener's limit."""
+CROWDED_DBFS = -10.0
+"""Peaks of speech stand 12 dB and more above its active level (ITU-T P.50): here they do not fit."""
 
-CLIPPED_RUNS = 5
-"""The probe peaks at -12 dBFS: a few flat tops already are 12 dB too much (ours)."""
-
-TELEPHONE_HZ = 4500.0
-WIDE_BAND_HZ = 7500.0
-"""Bands end at 3.4 kHz (ITU-T G.712) and at 7 kHz (G.722); sound of 16 kHz reaches 8."""
-
-THD_N_DB = -25.0
-"""Two passes of Opus leave -30 at 32 kb/s with FEC, -38 at 64 (measured): 5 dB over the worse."""
-
-HUM_DBFS = -55.0
-"""Of a path that hums; what Opus adds to silence lies below -80 (measured)."""
-
-ECHO_DB, ECHO_MS = -40.0, 15.0
-"""As loud as ITU-T G.131 finds objectionable from some 50 ms on; what is earlier only colours."""
-
-DRIFT_PPM = 100.0
-"""Two crystals of ±50 ppm, as telephone and computer sound devices are specified (ours)."""
-
-RATE_SHARE = 0.002
+TOP_DBFS = -0.5
 _RATES_HZ = (8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 _DEAD_OR_SWAPPED = {
     "left dead": "the left channel is dead",
@@ -110,7 +92,7 @@ def audio_too_quiet(facts: Facts) -> Iterator[Evidence | Seen]:
     """Out and back it loses more than a listener makes up for, or an agent speaks too softly."""
     for sound in _looped(facts):
         gain_db = sound.number("gain_db")
-        if gain_db is not None and gain_db < QUIET_GAIN_DB:
+        if gain_db is not None and gain_db < limits.QUIET_GAIN_DB:
             yield sound.seen.says(f"The sound came back {-gain_db:.1f} dB quieter than it was sent")
     for sound in _heard(facts):
         level_dbfs = sound.number("active_level_dbfs")
@@ -128,21 +110,26 @@ def audio_too_quiet(facts: Facts) -> Iterator[Evidence | Seen]:
     title="The sound is clipped: it is louder than can be carried",
     remedy="Lower the level where the sound is made or amplified.",
     breaks=("audio",),
-    explains=("audio-distorted",),
+    explains=("audio-distorted", "echo-heard"),
 )
 def audio_clipped(facts: Facts) -> Iterator[Evidence | Seen]:
     """Runs of samples stand at full scale."""
     for sound in _looped(facts):
         runs, gain_db = sound.number("clipped_runs"), sound.number("gain_db")
-        if runs is not None and runs >= CLIPPED_RUNS:
+        if runs is not None and runs > limits.CLIPPED_RUNS_MOST:
             louder = "" if gain_db is None else f"; the tone came back {gain_db:+.1f} dB"
             yield sound.seen.says(f"{runs:.0f} flat tops at full scale{louder}")
     for sound in _heard(facts):
         runs, share = sound.number("clipped_runs"), sound.number("clipped_share")
-        if runs is None or share is None:
+        level_dbfs, peak_dbfs = sound.number("active_level_dbfs"), sound.number("peak_dbfs")
+        if runs is None or share is None or level_dbfs is None or peak_dbfs is None:
             continue
         if runs >= unreferenced.CLIPPED_RUNS and share >= unreferenced.CLIPPED_SHARE:
             yield sound.seen.says(f"{runs:.0f} flat tops in the agent's voice")
+        elif level_dbfs > CROWDED_DBFS and peak_dbfs > TOP_DBFS:  # Opus bends flat tops again
+            yield sound.seen.says(
+                f"The agent speaks at {level_dbfs:.0f} dBFS: its peaks do not fit beneath full scale"
+            )
 
 
 @cause(
@@ -159,7 +146,7 @@ def audio_narrowband(facts: Facts) -> Iterator[Evidence | Seen]:
     """What is sent of the full band comes back as a telephone's, or as wide band."""
     for sound in _looped(facts):
         edge_hz = sound.number("bandwidth_hz")
-        if edge_hz is not None and edge_hz < WIDE_BAND_HZ:
+        if edge_hz is not None and edge_hz < limits.WIDE_BAND_HZ:
             yield sound.seen.says(
                 f"The band ends at {edge_hz / 1000:.1f} kHz, as {_like(edge_hz)} does; "
                 "20 kHz were sent"
@@ -173,7 +160,7 @@ def audio_narrowband(facts: Facts) -> Iterator[Evidence | Seen]:
 
 
 def _like(edge_hz: float) -> str:
-    return "a telephone's" if edge_hz < TELEPHONE_HZ else "wide band (G.722)"
+    return "a telephone's" if edge_hz < limits.NARROW_BAND_HZ else "wide band (G.722)"
 
 
 @cause(
@@ -189,7 +176,7 @@ def audio_distorted(facts: Facts) -> Iterator[Evidence | Seen]:
     """A pure tone comes back with far more beside it than Opus itself leaves."""
     for sound in _looped(facts):
         thd_n_db = sound.number("thd_n_db")
-        if thd_n_db is not None and thd_n_db > THD_N_DB:
+        if thd_n_db is not None and thd_n_db > limits.THD_N_MOST_DB:
             alone_db = sound.number("thd_n_db", within="opus_alone")
             beside = "" if alone_db is None else f"; Opus alone leaves {alone_db:.0f} dB"
             yield sound.seen.says(
@@ -212,7 +199,7 @@ def audio_wrong_rate(facts: Facts) -> Iterator[Evidence | Seen]:
     """The probe's tone comes back at another pitch, by the ratio of two usual rates."""
     for sound in _looped(facts):
         ratio = sound.number("rate_ratio")
-        if ratio is not None and abs(ratio - 1) > RATE_SHARE:
+        if ratio is not None and abs(ratio - 1) > limits.RATE_RATIO_OFF:
             yield sound.seen.says(f"The pitch is {ratio:.4f} of what it was{_as_if(ratio)}")
 
 
@@ -220,7 +207,7 @@ def _as_if(ratio: float) -> str:
     """Name the two usual rates whose ratio this is; those next to 48 kHz first."""
     pairs = [(b, a) for a in reversed(_RATES_HZ) for b in reversed(_RATES_HZ) if a != b]
     for taken, right in pairs:
-        if abs(ratio / float(Fraction(taken, right)) - 1) < RATE_SHARE / 4:
+        if abs(ratio / float(Fraction(taken, right)) - 1) < limits.RATE_RATIO_OFF / 4:
             return f", as if sound of {right / 1000:g} kHz were taken for {taken / 1000:g}"
     return ""
 
@@ -269,13 +256,18 @@ def _stereo_agreed(facts: Facts) -> bool:
 def audio_dropouts(facts: Facts) -> Iterator[Evidence | Seen]:
     """Sound is missing that no lost packet carried."""
     for sound in _looped(facts):
-        cuts = sound.rows("dropouts")
-        if cuts and not _drifts(sound):
+        cuts = [cut for cut in sound.rows("dropouts") if _is_long(cut)]
+        if len(cuts) > limits.DROPOUTS_MOST and not _drifts(sound):
             yield sound.seen.says(_cuts(cuts))
     for sound in _heard(facts):
         cuts = sound.rows("dropouts")
         if len(cuts) >= unreferenced.DROPOUTS:
             yield sound.seen.says(f"The agent's voice: {_cuts(cuts)}")
+
+
+def _is_long(cut: dict[str, Any]) -> bool:
+    length_ms = cut.get("ms")
+    return isinstance(length_ms, int | float) and length_ms >= limits.DROPOUT_LEAST_MS
 
 
 def _cuts(cuts: list[dict[str, Any]]) -> str:
@@ -299,7 +291,7 @@ def _cuts(cuts: list[dict[str, Any]]) -> str:
 def audio_hum(facts: Facts) -> Iterator[Evidence | Seen]:
     """50 or 60 Hz and its harmonics stand in the silence."""
     for sound, limit_dbfs in [
-        *((sound, HUM_DBFS) for sound in _looped(facts)),
+        *((sound, limits.HUM_MOST_DBFS) for sound in _looped(facts)),
         *((sound, unreferenced.HUM_DBFS) for sound in _heard(facts)),
     ]:
         mains_hz = sound.number("mains_hz", within="hum")
@@ -325,7 +317,7 @@ def echo_heard(facts: Facts) -> Iterator[Evidence | Seen]:
         level_db = sound.number("level_db", within="echo")
         if delay_ms is None or level_db is None:
             continue
-        if delay_ms >= ECHO_MS and level_db > ECHO_DB:
+        if delay_ms >= limits.ECHO_LEAST_MS and level_db > limits.ECHO_MOST_DB:
             yield sound.seen.says(
                 f"The sound comes a second time, {delay_ms:.0f} ms later and at {level_db:.0f} dB"
             )
@@ -354,4 +346,4 @@ def clock_drift(facts: Facts) -> Iterator[Evidence | Seen]:
 def _drifts(sound: _Sound) -> bool:
     """Whether the clocks differ by more than two good ones do, the uncertainty aside."""
     ppm, within = sound.number("drift_ppm"), sound.number("drift_uncertainty_ppm") or 0.0
-    return ppm is not None and abs(ppm) - within > DRIFT_PPM
+    return ppm is not None and abs(ppm) - within > limits.DRIFT_MOST_PPM

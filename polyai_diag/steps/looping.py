@@ -8,6 +8,7 @@ import functools
 import time
 from typing import TYPE_CHECKING, Any
 
+from polyai_diag.analysis.audio import limits
 from polyai_diag.analysis.audio.loopback import LoopbackFacts, analyze_loopback
 from polyai_diag.analysis.audio.signal import probe_signal
 from polyai_diag.failures import Failure
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from polyai_diag.probes.trace import Known, Seen, Trace
     from polyai_diag.steps.walk import Walk
 
-SILENT_DBFS = -60.0  # what comes back of a -20 dBFS tone is below this: nothing came back
-RIGHT_RATE = 0.002  # the share by which a rate may be off and the probe still be found
 _TRANSPORTS = ("udp", "tcp", "tls")
 _STOPPED: Known = {MediaStopped: lambda _: Failure.CALL_ENDED}
 _UNREACHABLE: Known = {**_STOPPED, RelayUnreachable: lambda _: Failure.ICE_FAILED}
@@ -94,10 +93,10 @@ async def _loop(
 
 def _judge(facts: LoopbackFacts, loop: Loop, seen: Seen) -> None:
     """Let it fail where what was sent did not come back at all."""
-    wrong_rate = facts.rate_ratio is not None and abs(facts.rate_ratio - 1) > RIGHT_RATE
+    wrong_rate = facts.rate_ratio is not None and abs(facts.rate_ratio - 1) > limits.RATE_RATIO_OFF
     if not len(loop.received):
         seen.fail(Failure.NO_RTP, "packets stopped arriving")
-    elif facts.level_dbfs < SILENT_DBFS:
+    elif facts.level_dbfs < limits.SILENT_DBFS:
         seen.fail(Failure.SILENCE, f"{facts.level_dbfs:.0f} dBFS came back of a tone of -20")
     elif not facts.chirps_found and not wrong_rate:
         seen.fail(Failure.PROBE_SOUND_LOST, "sound came back, but not the one that was sent")

@@ -367,7 +367,6 @@ SOUND = [
             "audio-clipped",
             "audio-narrowband",
             "audio-channel-fault",
-            "audio-dropouts",
             "audio-hum",
             "packet-loss",
             "high-latency",
