@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from polyai_diag.model import Evidence
 
 CROWDED_DBFS = -10.0
-"""Peaks of speech stand 12 dB and more above its active level (ITU-T P.50): here they do not fit."""
+"""Peaks of speech stand 12 dB and more above its active level (ITU-T P.50): they do not fit."""
 
 TOP_DBFS = -0.5
 _RATES_HZ = (8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
@@ -128,7 +128,7 @@ def audio_clipped(facts: Facts) -> Iterator[Evidence | Seen]:
             yield sound.seen.says(f"{runs:.0f} flat tops in the agent's voice")
         elif level_dbfs > CROWDED_DBFS and peak_dbfs > TOP_DBFS:  # Opus bends flat tops again
             yield sound.seen.says(
-                f"The agent speaks at {level_dbfs:.0f} dBFS: its peaks do not fit beneath full scale"
+                f"The agent speaks at {level_dbfs:.0f} dBFS: its peaks do not fit under full scale"
             )
 
 

@@ -17,7 +17,7 @@ from polyai_diag.analysis.audio.unreferenced import unreferenced_facts
 from polyai_diag.failures import Failure
 from polyai_diag.media.opus import SAMPLE_RATE_HZ, Decoder, encode
 from polyai_diag.media.packets import place
-from polyai_diag.steps.pictures import keep_heard
+from polyai_diag.steps.pictures import as_json, keep_heard
 from polyai_diag.steps.saved import save_sound
 
 if TYPE_CHECKING:
@@ -139,6 +139,6 @@ def _judge(own: Call, voice: Voice, facts: AudioFacts, seen: Seen) -> None:
 
 
 def _note(facts: AudioFacts, trace: Trace) -> None:
-    noted = facts.notes()
+    noted = as_json(facts.notes())
     missing = {**noted["not_measured"], **dict.fromkeys(_NEEDS_REFERENCE, NO_REFERENCE)}
     trace.data.update(noted, not_measured=missing)
