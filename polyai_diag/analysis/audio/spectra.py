@@ -20,10 +20,11 @@ LOWEST_DB = -120.0
 CLASSES = 96
 
 CLIFF_DB = 20.0
+LOW_CLIFF_DB = 50.0  # under LOW_HZ: a vowel's first formant stands out by less
+LOW_HZ = 2_500.0
+LOWEST_HZ = 250.0
 BELOW = (0.86, 0.97)  # of a frequency: where its band still is
 ABOVE = (1.09, 1.22)  # where it no longer is
-BEYOND = 2.0  # up to where nothing comes back
-LOWEST_CLIFF_HZ = 250.0
 EDGE_DB = 12.0
 FAINT_DB = 75.0  # under the strongest: this is nothing
 TINY = 1e-15
@@ -73,32 +74,27 @@ def bandwidth_hz(power: NDArray[np.float64], width_hz: float) -> float | None:
     its hiss; a band limit takes 20 dB and more within a third of an octave, and nothing comes back.
     None for a spectrum of nothing, or of a constant.
     """
-    if len(power) < 8 or power[2:].max() <= TINY:
+    strongest = float(power[2:].max(initial=0.0))
+    if strongest <= TINY:
         return None
-    decibels = 10 * np.log10(np.maximum(power, power[2:].max() * 10 ** (-FAINT_DB / 10 - 1)))
-    strongest = float(decibels[2:].max())
-    for at in range(max(3, round(LOWEST_CLIFF_HZ / width_hz)), len(power)):
-        edge = _cliff(decibels, at)
+    least = strongest * 10 ** (-FAINT_DB / 10)
+    decibels = 10 * np.log10(np.maximum(power, least / 10))
+    for at in range(max(8, round(LOWEST_HZ / width_hz)), round(len(power) / ABOVE[1])):
+        depth_db = LOW_CLIFF_DB if at * width_hz < LOW_HZ else CLIFF_DB
+        edge = _cliff(decibels, at, depth_db)
         if edge is not None:
             return edge * width_hz
-    faded = np.flatnonzero(decibels >= strongest - FAINT_DB)
-    return float(faded[-1]) * width_hz
+    return float(np.flatnonzero(power >= least)[-1]) * width_hz
 
 
-def _cliff(decibels: NDArray[np.float64], at: int) -> float | None:
+def _cliff(decibels: NDArray[np.float64], at: int, depth_db: float) -> int | None:
     """Return the bin where the band ends, if it ends by a cliff about there."""
-    below = decibels[round(BELOW[0] * at) : max(round(BELOW[1] * at), round(BELOW[0] * at) + 1)]
-    above = decibels[round(ABOVE[0] * at) : round(ABOVE[1] * at) + 1]
-    beyond = decibels[round(ABOVE[0] * at) : round(BEYOND * at)]
-    if len(above) < 2 or _mean(below) - max(_mean(above), _mean(beyond)) < CLIFF_DB:
+    below = float(decibels[int(BELOW[0] * at) : int(BELOW[1] * at) + 1].mean())
+    above = decibels[round(ABOVE[0] * at) :]
+    wide = round(ABOVE[1] * at) - round(ABOVE[0] * at) + 1
+    returning = np.convolve(above, np.ones(wide) / wide, "valid").max()
+    if below - returning < depth_db:
         return None
-    near = decibels[at : round(ABOVE[1] * at) + 1]
-    return (
-        at + int(np.flatnonzero(near >= _mean(below) - EDGE_DB)[-1]) - 1.0
-        if (near >= _mean(below) - EDGE_DB).any()
-        else float(at)
-    )
-
-
-def _mean(decibels: NDArray[np.float64]) -> float:
-    return float(decibels.mean())
+    band = np.power(10.0, decibels[int(BELOW[0] * at) : int(BELOW[1] * at) + 1] / 10).mean()
+    near = np.flatnonzero(decibels[at : at + wide + 1] >= 10 * np.log10(band) - EDGE_DB)
+    return at + (int(near[-1]) - 1 if near.size else -1)  # the window smears it by a bin

@@ -116,6 +116,7 @@ class Listener:
         loudness = self._loudness.lufs
         if loudness is None:
             why["loudness"] = "shorter than 400 ms, or under -70 LUFS"
+        noise_dbfs = pause_noise(windows, speech, why)
         clipped = self._clipping.found
         samples = max(1, self._samples)
         mean, products = self._sum / samples, self._products / samples
@@ -137,8 +138,8 @@ class Listener:
             dc=float(mean[np.argmax(np.abs(mean))]),
             bandwidth_hz=self._bandwidth_hz(speech, share * len(windows), why),
             dropouts=self._dropouts(cells, speech),
-            hum=self._hum(speech, why),
-            noise_dbfs=pause_noise(windows, speech, why),
+            hum=self._hum(noise_dbfs, why),
+            noise_dbfs=noise_dbfs,
             channels=sides(covariance),
             channels_dbfs=tuple(decibels(float(power)) for power in np.diag(products)),
             channel_difference_db=difference_db(covariance),
@@ -166,10 +167,11 @@ class Listener:
             return ()
         return dropouts(self._gaps, cells, self._cell / self._rate_hz, speech, self._rate_hz)
 
-    def _hum(self, speech: float, why: dict[str, str]) -> Hum | None:
-        if not speech:
+    def _hum(self, pauses_dbfs: float | None, why: dict[str, str]) -> Hum | None:
+        if pauses_dbfs is None:
+            why.setdefault("hum", "no pause to hear it in")
             return None
-        hum, reason = self._mains.hum(decibels(speech) - limits.PAUSE_DB)
+        hum, reason = self._mains.hum(pauses_dbfs)
         if reason:
             why["hum"] = reason
         return hum
