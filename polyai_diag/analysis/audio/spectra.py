@@ -27,6 +27,8 @@ BELOW = (0.86, 0.97)  # of a frequency: where its band still is
 ABOVE = (1.09, 1.22)  # where it no longer is
 EDGE_DB = 12.0
 FAINT_DB = 75.0  # under the strongest: this is nothing
+LOBE = 2  # bins to either side that the window smears a line to
+TONE_REST = 0.01
 TINY = 1e-15
 
 
@@ -35,18 +37,20 @@ class Spectra:
 
     def __init__(self, size: int) -> None:
         self._window = np.asarray(hann(size, sym=False), np.float32)
-        self._scale = 2 / (size * float(np.square(self._window, dtype=np.float64).sum()))
+        self._scale = np.float32(2 / (size * np.square(self._window, dtype=np.float64).sum()))
         self._sums = np.zeros((CLASSES, size // 2 + 1))
         self._counts = np.zeros(CLASSES, np.int64)
 
-    def take(self, frames: NDArray[np.float32]) -> None:
-        """Add the next frames; the power of the channels is averaged."""
+    def take(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Add the next frames, and return their spectra; the power of the channels is averaged."""
         spectrum = rfft(frames * self._window, axis=2)
-        power = (np.square(spectrum.real) + np.square(spectrum.imag)).mean(axis=0) * self._scale
+        squares = np.square(spectrum.real) + np.square(spectrum.imag)
+        power: NDArray[np.float32] = squares.mean(axis=0) * self._scale
         levels = 10 * np.log10(power.sum(axis=1) + TINY)
         classes = np.clip((levels - LOWEST_DB) / CLASS_DB, 0, CLASSES - 1).astype(np.int64)
-        np.add.at(self._sums, classes, power)
-        np.add.at(self._counts, classes, 1)
+        self._sums += (np.arange(CLASSES)[:, None] == classes).astype(np.float32) @ power
+        self._counts += np.bincount(classes, minlength=CLASSES)
+        return power
 
     def over(self, level_dbfs: float) -> NDArray[np.float64]:
         """Return the mean power in each bin of the frames at this level and over."""
@@ -65,6 +69,17 @@ class Spectra:
         last = int(np.searchsorted(np.cumsum(counts), wanted)) + 1
         number = int(counts[:last].sum())
         return self._sums[1:last].sum(axis=0) / max(1, number), number
+
+
+def tones(power: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Say of each spectrum, (frames, bins), whether one or two lines make up nearly all of it."""
+    rest = power.copy()
+    for _ in range(2):
+        at = np.argmax(rest, axis=1)
+        lobe = np.clip(at[:, None] + np.arange(-LOBE, LOBE + 1), 0, power.shape[1] - 1)
+        np.put_along_axis(rest, lobe, 0, axis=1)
+    left: NDArray[np.bool_] = rest.sum(axis=1) < TONE_REST * power.sum(axis=1)
+    return left
 
 
 def bandwidth_hz(power: NDArray[np.float64], width_hz: float) -> float | None:
