@@ -98,13 +98,15 @@ class Recording:
 def open_recording(path: str | Path) -> Iterator[Recording]:
     """Open a recording: WAV, FLAC, OGG, MP3 and what else FFmpeg reads. Raises RecordingError."""
     file = Path(path)
+    size = 0
     try:
-        if not file.stat().st_size:
-            raise RecordingError(f"{path}: the file is empty")
+        size = file.stat().st_size
         # A playlist in disguise must not make FFmpeg fetch what it names.
         container = av.open(f"file:{file}", options={"protocol_whitelist": "file"})
     except (av.error.FFmpegError, OSError, ValueError) as exc:
-        raise RecordingError(f"{path}: cannot be read as sound ({_words(exc)})") from None
+        empty = file.is_file() and not size
+        said = "the file is empty" if empty else f"cannot be read as sound ({_words(exc)})"
+        raise RecordingError(f"{path}: {said}") from None
     with container:
         yield Recording(file, container)
 
