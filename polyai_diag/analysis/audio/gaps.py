@@ -6,7 +6,6 @@ A pause fades out; what a network takes away ends and begins within a few millis
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -95,13 +94,10 @@ def _equal_runs(sound: NDArray[np.float32], lag: int, shortest: int) -> Iterator
     if len(sound) <= lag + shortest:
         return
     coarse = sound[lag::STRIDE] == sound[:-lag:STRIDE]
-    differs = np.flatnonzero(~coarse)
-    edges = np.concatenate([[-1], differs, [len(coarse)]])
-    for before, after in pairwise(edges):
-        if (after - before) * STRIDE < shortest:
-            continue
-        begin = max(lag, lag + before * STRIDE)
-        end = min(len(sound), lag + after * STRIDE + 1)
+    edges = np.concatenate([[-1], np.flatnonzero(~coarse), [len(coarse)]])
+    for at in np.flatnonzero(np.diff(edges) * STRIDE >= shortest):
+        begin = max(lag, lag + int(edges[at]) * STRIDE)
+        end = min(len(sound), lag + int(edges[at + 1]) * STRIDE + 1)
         unequal = np.flatnonzero(sound[begin:end] != sound[begin - lag : end - lag])
         marks = np.concatenate([[-1], unequal, [end - begin]])
         widest = int(np.argmax(np.diff(marks)))
@@ -131,15 +127,14 @@ def _filled(
 ) -> Iterator[tuple[float, float]]:
     """Yield gaps that hold a codec's or a recorder's faint noise in place of nothing."""
     low = power < active_power * 10 ** (-SILENT_DB / 10)
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], low, [False]])))
-    taken = {round(at / cell_s) for at, _ in known}
-    for first, last in zip(edges[::2], edges[1::2], strict=True):
-        at_s, length_s = first * cell_s, (last - first) * cell_s
-        near = {int(first) + k for k in (-2, -1, 0, 1, 2)}
-        if length_s < SHORTEST_S or near & taken:
-            continue
-        if _is_cut(power, at_s, at_s + length_s, cell_s, active_power):
-            yield at_s, length_s
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], low, [False]]))).reshape(-1, 2)
+    lengths = edges[:, 1] - edges[:, 0]
+    bearable = (lengths * cell_s >= SHORTEST_S) & (lengths * cell_s <= LONGEST_S)
+    taken = {int(at / cell_s) + near for at, _ in known for near in (-2, -1, 0, 1, 2)}
+    for first, last in edges[bearable].tolist():
+        at_s, end_s = first * cell_s, last * cell_s
+        if first not in taken and _is_cut(power, at_s, end_s, cell_s, active_power):
+            yield at_s, end_s - at_s
 
 
 def _is_cut(

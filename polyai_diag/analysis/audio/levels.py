@@ -45,6 +45,7 @@ class AudioFacts:
     clipped_runs: int  # flat tops at one ceiling
     clipped_share: float  # of all samples
     clipped_at_dbfs: float | None
+    crowding: float | None  # how much denser than the next a decibel near the top is; healthy <= 1
     dc: float  # share of full scale; of the channel that has most
     bandwidth_hz: float | None
     dropouts: tuple[Dropout, ...]
@@ -84,6 +85,7 @@ class AudioFacts:
             "clipped_runs": self.clipped_runs,
             "clipped_share": round(self.clipped_share, 6),
             "clipped_at_dbfs": _rounded(self.clipped_at_dbfs, 2),
+            "crowding": _rounded(self.crowding, 2),
             "dc": round(self.dc, 4),
             "bandwidth_hz": _rounded(self.bandwidth_hz, 0),
             "dropouts": [

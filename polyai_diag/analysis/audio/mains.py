@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from polyai_diag.analysis.audio.levels import decibels
 from polyai_diag.analysis.audio.spectra import Spectra
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ QUIET_SEGMENTS = 3
 LINE_BINS = 2  # either side: the main lobe of the window
 BESIDE_BINS = (4, 8)
 CONTRAST_DB = 10.0
+VOICE_DB = 3.0
 ALONE_DB = 20.0  # the contrast of a fundamental that stands for itself
 
 
@@ -57,13 +59,14 @@ class Mains:
             self._spectra.take(low[:, starts])
         self._low = low[:, count * half :].copy()
 
-    def hum(self, pause_below_dbfs: float) -> tuple[Hum | None, str]:
-        """Return the hum in the pauses, None for none; and why it could not be measured."""
+    def hum(self, pauses_dbfs: float) -> tuple[Hum | None, str]:
+        """Return the hum in the pauses, None for none; and why it could not be measured.
+
+        `pauses_dbfs` is the level in the pauses: what is louder is no hum, but a low voice.
+        """
         power, number = self._spectra.quietest(QUIET_SHARE, QUIET_SEGMENTS)
-        if number < QUIET_SEGMENTS:
-            return None, "too short, or digital silence between the sounds"
-        if 10 * np.log10(power.sum() + 1e-15) > pause_below_dbfs:
-            return None, "no pause to hear it in"
+        if number < QUIET_SEGMENTS or decibels(float(power.sum())) > pauses_dbfs + VOICE_DB:
+            return None, "no pause of half a second to hear it in"
         found = [hum for mains in MAINS_HZ if (hum := self._of(mains, power))]
         return max(found, key=lambda h: h.level_dbfs, default=None), ""
 

@@ -12,13 +12,14 @@ import numpy as np
 
 from polyai_diag.analysis.audio import limits_unreferenced as limits
 from polyai_diag.analysis.audio.clipping import Clipping
+from polyai_diag.analysis.audio.crowding import Crowding
 from polyai_diag.analysis.audio.gaps import Dropout, Gaps, dropouts
 from polyai_diag.analysis.audio.levels import AudioFacts, decibels
 from polyai_diag.analysis.audio.loudness import Loudness
 from polyai_diag.analysis.audio.mains import Hum, Mains
 from polyai_diag.analysis.audio.sides import difference_db, sides
 from polyai_diag.analysis.audio.signal import SAMPLE_RATE_HZ
-from polyai_diag.analysis.audio.spectra import Spectra, bandwidth_hz
+from polyai_diag.analysis.audio.spectra import Spectra, bandwidth_hz, tones
 from polyai_diag.analysis.audio.voice import active_power, is_steady, pause_noise
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ CELLS_A_WINDOW = 8  # 20 ms
 WINDOWS_A_BLOCK = 50
 OVER_FULL_SCALE = 10.0
 LEAST_FOR_BAND = 25  # half a second of sound shows where its band ends
+LEAST_FOR_CROWD = 150  # one word alone may well crowd at its top
 
 _NEEDS_REFERENCE = "needs the sound that was sent"
 _UNREFERENCED = ("delay", "gain", "echo", "drift", "wrong_rate")
@@ -59,6 +61,7 @@ class Listener:
         self._cells: list[NDArray[np.float32]] = []
         self._loudness = Loudness(sample_rate_hz, channels)
         self._clipping = Clipping()
+        self._crowding = Crowding(sample_rate_hz)
         self._gaps = Gaps(sample_rate_hz, channels)
         self._spectra = Spectra(self._window)
         self._mains = Mains(sample_rate_hz, channels)
@@ -91,7 +94,8 @@ class Listener:
             cells = whole.reshape(len(block), -1, self._cell)
             power = np.einsum("ijk,ijk->ij", cells, cells) / np.float32(self._cell)
             self._cells.append(power)
-            self._spectra.take(whole.reshape(len(block), -1, self._window))
+            frames = whole.reshape(len(block), -1, self._window)
+            self._crowding.take(frames, tones(self._spectra.take(frames)))
 
     def _valid(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the block without what is no number; a float recording may hold anything."""
@@ -116,6 +120,7 @@ class Listener:
         loudness = self._loudness.lufs
         if loudness is None:
             why["loudness"] = "shorter than 400 ms, or under -70 LUFS"
+        noise_dbfs = pause_noise(windows, speech, why)
         clipped = self._clipping.found
         samples = max(1, self._samples)
         mean, products = self._sum / samples, self._products / samples
@@ -134,11 +139,12 @@ class Listener:
             clipped_runs=clipped.runs,
             clipped_share=clipped.share,
             clipped_at_dbfs=clipped.ceiling_dbfs,
+            crowding=self._crowded(share * len(windows), why),
             dc=float(mean[np.argmax(np.abs(mean))]),
             bandwidth_hz=self._bandwidth_hz(speech, share * len(windows), why),
             dropouts=self._dropouts(cells, speech),
-            hum=self._hum(speech, why),
-            noise_dbfs=pause_noise(windows, speech, why),
+            hum=self._hum(noise_dbfs, why),
+            noise_dbfs=noise_dbfs,
             channels=sides(covariance),
             channels_dbfs=tuple(decibels(float(power)) for power in np.diag(products)),
             channel_difference_db=difference_db(covariance),
@@ -161,15 +167,22 @@ class Listener:
         active_dbfs = decibels(speech) - limits.ACTIVE_MARGIN_DB
         return bandwidth_hz(self._spectra.over(active_dbfs), self._rate_hz / self._window)
 
+    def _crowded(self, windows: float, why: dict[str, str]) -> float | None:
+        ratio = self._crowding.ratio if windows >= LEAST_FOR_CROWD else None
+        if ratio is None:
+            why["crowding"] = "less than three seconds of sound, or too coarse a quantizer"
+        return ratio
+
     def _dropouts(self, cells: NDArray[np.float32], speech: float) -> tuple[Dropout, ...]:
         if not speech:
             return ()
         return dropouts(self._gaps, cells, self._cell / self._rate_hz, speech, self._rate_hz)
 
-    def _hum(self, speech: float, why: dict[str, str]) -> Hum | None:
-        if not speech:
+    def _hum(self, pauses_dbfs: float | None, why: dict[str, str]) -> Hum | None:
+        if pauses_dbfs is None:
+            why.setdefault("hum", "no pause to hear it in")
             return None
-        hum, reason = self._mains.hum(decibels(speech) - limits.PAUSE_DB)
+        hum, reason = self._mains.hum(pauses_dbfs)
         if reason:
             why["hum"] = reason
         return hum

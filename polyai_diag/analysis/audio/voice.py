@@ -46,9 +46,14 @@ def is_steady(windows: NDArray[np.float32]) -> bool:
 
 
 def pause_noise(windows: NDArray[np.float32], speech: float, why: dict[str, str]) -> float | None:
-    """Return the level in the pauses, dBFS; None, and the reason in `why`, where there is none."""
+    """Return the level in the pauses, dBFS; None, and the reason in `why`, where there is none.
+
+    A steady sound is all pause.
+    """
     if not speech:
         return None
+    if is_steady(windows):
+        return decibels(speech)
     quietest = float(np.percentile(windows, QUIETEST_PERCENT))
     pauses = windows <= quietest * 10 ** (ABOVE_QUIETEST_DB / 10)
     on_end = np.convolve(pauses, np.ones(PAUSE_WINDOWS), "valid")
