@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 MOST_BINS = 400
-LEAST_BIN_S = 0.1
+LEAST_BIN_S = 0.2  # ten packets
 
 Packet = tuple[float, int, int]
 """Arrival in seconds, RTP timestamp, sequence number."""

@@ -1,7 +1,7 @@
 """Guide section 2: what the call does to the sound, from what came back of it or what was heard.
 
-A sound that comes back is judged against what was sent (analysis/audio/limits.py), an agent's by
-itself (limits_unreferenced.py).
+A sound that comes back is judged against what was sent (analysis/audio/limits.py), an agent's or a
+recording's by itself (limits_unreferenced.py).
 """
 
 from __future__ import annotations
@@ -34,10 +34,11 @@ _SHOWN = 3
 
 
 class _Sound(NamedTuple):
-    """What one observation of the audio step measured."""
+    """What one observation measured of a sound, and whose sound that was."""
 
     seen: Seen
     data: dict[str, Any]
+    whose: str = ""
 
     def number(self, key: str, within: str | None = None) -> float | None:
         """Return a number of the step's data; None where it holds anything else."""
@@ -60,7 +61,9 @@ def _looped(facts: Facts) -> Iterator[_Sound]:
 
 def _heard(facts: Facts) -> Iterator[_Sound]:
     for seen in facts.succeeded("audio_listen"):
-        yield _Sound(seen, facts.step(seen.step).data)
+        yield _Sound(seen, facts.step(seen.step).data, "The agent's voice")
+    for seen in facts.succeeded("audio_recording"):
+        yield _Sound(seen, seen.observation.notes, "The recording")
 
 
 @cause(
@@ -76,6 +79,8 @@ def silent_audio(facts: Facts) -> Iterator[Evidence | Seen]:
     """Packets arrive, and nothing can be heard in them."""
     for seen in facts.failed("audio_loopback", "audio_listen", failures=[Failure.SILENCE]):
         yield seen.says(f"Packets arrive: {seen.note('detail')}")
+    for seen in facts.succeeded("audio_recording", silent=True):
+        yield seen.says("The recording holds nothing that can be heard")
 
 
 @cause(
@@ -96,9 +101,11 @@ def audio_too_quiet(facts: Facts) -> Iterator[Evidence | Seen]:
             yield sound.seen.says(f"The sound came back {-gain_db:.1f} dB quieter than it was sent")
     for sound in _heard(facts):
         level_dbfs = sound.number("active_level_dbfs")
-        if level_dbfs is not None and level_dbfs < unreferenced.TOO_QUIET_DBFS:
+        if level_dbfs is None or sound.data.get("silent") is True:
+            continue
+        if level_dbfs < unreferenced.TOO_QUIET_DBFS:
             yield sound.seen.says(
-                f"The agent speaks at {level_dbfs:.0f} dBFS; speech usually is at -26"
+                f"{sound.whose} is at {level_dbfs:.0f} dBFS; speech usually is at -26"
             )
 
 
@@ -120,16 +127,26 @@ def audio_clipped(facts: Facts) -> Iterator[Evidence | Seen]:
             louder = "" if gain_db is None else f"; the tone came back {gain_db:+.1f} dB"
             yield sound.seen.says(f"{runs:.0f} flat tops at full scale{louder}")
     for sound in _heard(facts):
-        runs, share = sound.number("clipped_runs"), sound.number("clipped_share")
-        level_dbfs, peak_dbfs = sound.number("active_level_dbfs"), sound.number("peak_dbfs")
-        if runs is None or share is None or level_dbfs is None or peak_dbfs is None:
-            continue
+        runs, share = sound.number("clipped_runs") or 0, sound.number("clipped_share") or 0
         if runs >= unreferenced.CLIPPED_RUNS and share >= unreferenced.CLIPPED_SHARE:
-            yield sound.seen.says(f"{runs:.0f} flat tops in the agent's voice")
-        elif level_dbfs > CROWDED_DBFS and peak_dbfs > TOP_DBFS:  # Opus bends flat tops again
+            yield sound.seen.says(f"{sound.whose} has {runs:.0f} flat tops")
+        elif _crowded(sound):
             yield sound.seen.says(
-                f"The agent speaks at {level_dbfs:.0f} dBFS: its peaks do not fit under full scale"
+                f"{sound.whose} crowds under one level, as what was clipped before Opus does"
             )
+
+
+def _crowded(sound: _Sound) -> bool:
+    """Whether it was clipped before a codec, which bends flat tops again.
+
+    A voice made by a machine may crowd by itself: of an agent only the level tells.
+    """
+    if sound.seen.observation.operation == "audio_recording":
+        return (sound.number("crowding") or 0.0) >= unreferenced.CROWDING
+    level_dbfs, peak_dbfs = sound.number("active_level_dbfs"), sound.number("peak_dbfs")
+    if level_dbfs is None or peak_dbfs is None:
+        return False
+    return level_dbfs > CROWDED_DBFS and peak_dbfs > TOP_DBFS
 
 
 @cause(
@@ -153,9 +170,10 @@ def audio_narrowband(facts: Facts) -> Iterator[Evidence | Seen]:
             )
     for sound in _heard(facts):  # a voice made for wide band is usual, and good
         edge_hz = sound.number("bandwidth_hz")
-        if edge_hz is not None and edge_hz < unreferenced.NARROWBAND_HZ:
+        able = (sound.number("sample_rate_hz") or 0) > unreferenced.RATE_ABLE_HZ
+        if able and edge_hz is not None and edge_hz < unreferenced.NARROWBAND_HZ:
             yield sound.seen.says(
-                f"The agent's voice ends at {edge_hz / 1000:.1f} kHz, as {_like(edge_hz)} does"
+                f"{sound.whose} ends at {edge_hz / 1000:.1f} kHz, as a telephone's does"
             )
 
 
@@ -233,7 +251,7 @@ def audio_channel_fault(facts: Facts) -> Iterator[Evidence | Seen]:
     for sound in _heard(facts):
         channels = sound.data.get("channels")
         if isinstance(channels, str) and channels in _DEAD_OR_SWAPPED:
-            yield sound.seen.says(f"The agent's voice: {_DEAD_OR_SWAPPED[channels]}")
+            yield sound.seen.says(f"{sound.whose}: {_DEAD_OR_SWAPPED[channels]}")
 
 
 def _stereo_agreed(facts: Facts) -> bool:
@@ -262,7 +280,7 @@ def audio_dropouts(facts: Facts) -> Iterator[Evidence | Seen]:
     for sound in _heard(facts):
         cuts = sound.rows("dropouts")
         if len(cuts) >= unreferenced.DROPOUTS:
-            yield sound.seen.says(f"The agent's voice: {_cuts(cuts)}")
+            yield sound.seen.says(f"{sound.whose}: {_cuts(cuts)}")
 
 
 def _is_long(cut: dict[str, Any]) -> bool:

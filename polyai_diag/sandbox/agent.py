@@ -38,6 +38,7 @@ class Agent:
     def __init__(self, *, silent: bool = False) -> None:
         self.track = PacketTrack(silence_packet())
         self._silent = silent
+        _reply()  # made now, lest the call wait for it
         self._say(_greeting())
 
     async def listen(self, caller: MediaStreamTrack) -> None:

@@ -36,7 +36,7 @@ VOICE_DBFS = -65.0  # of a packet; what a quiet line's noise or a silent agent s
 VOICE_PACKETS = 3
 
 NO_REFERENCE = "the gateway refuses its echo: nothing is known to compare with"
-_NEEDS_REFERENCE = ("delay", "gain", "drift", "distortion", "response", "echo", "sample rate")
+_NEEDS_REFERENCE = ("delay", "gain", "drift", "distortion", "response", "echo", "wrong_rate")
 
 
 class Voice:
@@ -87,11 +87,12 @@ async def listen(walk: Walk, own: Call, trace: Trace) -> bool:
     with trace.observe("audio_listen", "gateway") as seen:
         voice = Voice(own.packets)
         await _converse(own, voice, trace)
-        heard = await asyncio.to_thread(place, list(own.packets.arrivals))
+        arrivals = list(own.packets.arrivals)
+        heard = await asyncio.to_thread(place, arrivals)
         await save_sound(walk, trace, received=heard.sound, sent=prompt_signal())
         facts = await asyncio.to_thread(_measured, heard)
         _note(facts, trace)
-        keep_heard(trace, heard.sound, own.packets.arrivals)
+        keep_heard(trace, heard.sound, arrivals)
         seen.note(level_dbfs=round(facts.level_dbfs, 1), listened_s=round(facts.seconds, 1))
         _judge(own, voice, facts, seen)
     if not seen.ok:

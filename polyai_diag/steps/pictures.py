@@ -40,7 +40,7 @@ def keep_looped(
         trace.data["spectrum"] = {
             "frequency_hz": list(facts.frequency_hz),
             "sent_dbfs": list(facts.sent_dbfs),
-            "received_dbfs": list(facts.received_dbfs),
+            "received_dbfs": _known(facts),
             **({"opus_dbfs": list(floor.received_dbfs)} if floor else {}),
         }
     moved = _moved(received, round(facts.offset_samples or 0), len(signal.pcm))
@@ -61,6 +61,15 @@ def keep_heard(trace: Trace, received: NDArray[np.float32], arrivals: Iterable[R
     packets = [(a.ssrc, (a.arrival_s, a.timestamp, a.sequence_number)) for a in arrivals]
     if over_time := timeline(main_stream(packets)):
         trace.data["timeline"] = as_json(over_time)
+
+
+def _known(facts: LoopbackFacts) -> list[float | None]:
+    """Return the levels received; None where lost packets carried the sweep."""
+    deviation = facts.response.deviation_db if facts.response else ()
+    if len(deviation) != len(facts.received_dbfs):
+        return list(facts.received_dbfs)
+    pairs = zip(facts.received_dbfs, deviation, strict=True)
+    return [None if gone is None else level for level, gone in pairs]
 
 
 def _moved(sound: NDArray[np.float32], by: int, samples: int) -> NDArray[np.float32]:

@@ -168,7 +168,9 @@ def response(v: Variation) -> Iterator[Missed]:
     yield "frequency response", float(np.max(np.abs(truth - [d for _, d in known])))
 
 
-def _analytic_db(sos: NDArray[np.float64], frequency_hz: NDArray[np.float64]) -> NDArray[np.float64]:
+def _analytic_db(
+    sos: NDArray[np.float64], frequency_hz: NDArray[np.float64]
+) -> NDArray[np.float64]:
     _, answer = sosfreqz(sos, frequency_hz, fs=make.RATE_HZ)
     return np.asarray(20 * np.log10(np.abs(answer)))
 

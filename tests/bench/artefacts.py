@@ -50,7 +50,9 @@ def with_harmonics(sound: Sound, part: slice, levels_db: dict[int, float]) -> So
     return made
 
 
-def third_octave_noise(rng: np.random.Generator, samples: int, levels_dbfs: dict[float, float]) -> NDArray[np.float32]:
+def third_octave_noise(
+    rng: np.random.Generator, samples: int, levels_dbfs: dict[float, float]
+) -> NDArray[np.float32]:
     """Return noise whose every third octave holds exactly this level, over its whole length."""
     spectrum = np.zeros(samples // 2 + 1, complex)
     frequency_hz = np.fft.rfftfreq(samples, 1 / RATE_HZ)

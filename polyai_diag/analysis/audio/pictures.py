@@ -27,10 +27,12 @@ STEP_DB = 0.5  # of a spectrogram's levels, as it is kept
 class Spectrogram:
     """Levels by band, the lowest first: a row a band, two hexadecimal digits a column.
 
-    A digit pair `n` stands for −n/2 dBFS; each column lasts `every_s`.
+    A digit pair `n` stands for −n/2 dBFS; the first column begins at `begins_s`, each lasts
+    `every_s`.
     """
 
     every_s: float
+    begins_s: float
     lowest_hz: float
     highest_hz: float
     rows: tuple[str, ...]
@@ -64,7 +66,8 @@ def spectrogram(sound: NDArray[np.float32]) -> Spectrogram | None:
     levels = 10 * np.log10(np.maximum(np.array(columns).T, 1e-13))
     steps = np.clip(np.rint((TOP_DBFS - levels) / STEP_DB), 0, 255).astype(np.uint8)
     rows = tuple(row.tobytes().hex() for row in steps)
-    return Spectrogram(hop / SAMPLE_RATE_HZ, *BAND_HZ, rows)
+    begins = max(0, WINDOW - hop) / 2  # a column stands for the middle of its window
+    return Spectrogram(hop / SAMPLE_RATE_HZ, begins / SAMPLE_RATE_HZ, *BAND_HZ, rows)
 
 
 def _weights(edges: NDArray[np.float64], bins: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from polyai_diag.report.pictures.over_time import delay_svg, levels_svg, packets_svg
 from polyai_diag.report.pictures.relays import relays_svg
 from polyai_diag.report.pictures.spectrogram import spectrogram_svg
-from polyai_diag.report.pictures.spectrum import spectrum_svg
+from polyai_diag.report.pictures.spectrum import is_drawn, spectrum_svg
 from polyai_diag.report.text import number, table
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def _drawn(audio: dict[str, Any]) -> Iterator[Picture]:
     spectrum, levels = table(audio.get("spectrum")), table(audio.get("levels"))
     over_time, noise = table(audio.get("timeline")), table(audio.get("noise_bands"))
     beside = "Opus alone" if spectrum.get("opus_dbfs") else "sent"
-    quiet = (("faint", "received in silence"),) if noise.get("level_dbfs") else ()
+    quiet = (("faint", "received in silence"),) if is_drawn(noise) else ()
     yield Picture(
         "Spectrum",
         spectrum_svg(spectrum, number(audio.get("bandwidth_hz")), noise),

@@ -59,8 +59,8 @@ def delay_svg(timeline: dict[str, Any], least_ms: float = 0.0) -> str:
     axes = new_axes(figure)
     worst = _moved(latest, least_ms)
     if len(worst) > 1:
-        across, up = zip(*worst, strict=True)
-        axes.fill_between(across, [least_ms] * len(up), up, color=LINE, linewidth=0)
+        ends = [(worst[-1][0], least_ms), (worst[0][0], least_ms)]
+        axes.fill(*zip(*worst, *ends, strict=True), color=LINE, linewidth=0)
     axes.plot(*zip(*_moved(late, least_ms), strict=True), color=STRONG, lw=1.4)
     top = max((value for _, value in worst or _moved(late, least_ms)), default=0.0)
     _count_up(axes, least_ms, max(top, least_ms + _LEAST_MS), "ms")

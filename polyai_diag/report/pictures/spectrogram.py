@@ -37,26 +37,25 @@ def spectrogram_svg(data: dict[str, Any]) -> str:
     import numpy as np  # noqa: PLC0415 - heavy, and only needed here
 
     levels = _levels(data)
-    every_s, low_hz, high_hz = (
-        number(data.get(key)) for key in ("every_s", "lowest_hz", "highest_hz")
-    )
-    if levels is None or not every_s or not low_hz or not high_hz:
-        return ""
-    if not (1e-3 <= every_s <= 60 and 1 <= low_hz < high_hz <= 96_000):
+    keys = ("every_s", "begins_s", "lowest_hz", "highest_hz")
+    every_s, begins_s, low_hz, high_hz = (number(data.get(key)) or 0.0 for key in keys)
+    in_range = 1e-3 <= every_s <= 60 and 0 <= begins_s <= 60 and 1 <= low_hz < high_hz <= 96_000
+    if levels is None or not in_range:
         return ""
     figure = new_figure(WIDTH_IN, 3.0)
     axes = new_axes(figure)
     axes.grid(visible=False)
-    seconds = levels.shape[1] * every_s
+    ends_s = begins_s + levels.shape[1] * every_s
+    seconds = ends_s + begins_s
     low, high = np.log2([low_hz, high_hz])
     axes.imshow(
         _coloured(levels), origin="lower", aspect="auto", interpolation="none",
-        extent=(0, seconds, low, high),
+        extent=(begins_s, ends_s, low, high),
     )  # fmt: skip
     label_seconds(axes, seconds)
     shown = {hz: words for hz, words in _TICKS_HZ.items() if low_hz <= hz <= high_hz}
     axes.set_yticks(np.log2(list(shown)), list(shown.values()))
-    scale = axes.inset_axes((0.0, 1.05, 0.36, 0.045))
+    scale = axes.inset_axes((0.0, 1.05, 0.36, 0.045), facecolor="none")
     ramp = np.linspace(*_RANGE_DBFS, 128)[None]
     scale.imshow(_coloured(ramp), aspect="auto", interpolation="none", extent=(*_RANGE_DBFS, 0, 1))
     scale.spines[:].set_visible(False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from polyai_diag.report.pictures.drawing import (
@@ -44,22 +45,41 @@ def spectrum_svg(
     figure = new_figure(WIDTH_IN, 3.3)
     axes = new_axes(figure)
     _scale(axes)
-    quiet = [
-        (f, d)
-        for f, d in curve(noise or {}, "frequency_hz", "level_dbfs", _FLOOR_DBFS)
-        if _shown(f) and d > _FLOOR_DBFS
-    ]
+    quiet = _quiet(noise or {})
     for points, colour, width, dashes in (
         (quiet, FAINT, 1.0, "-"),
         (received, STRONG, 2.0, "-"),
         (beside, TEXT, 1.2, _DASHES),
     ):
         if len(points) > 1:
-            axes.plot(*zip(*points, strict=True), color=colour, lw=width, ls=dashes, clip_on=False)
+            steps = "steps-mid" if points is quiet else "default"  # third octaves
+            seen = _above_floor(points)
+            axes.plot(*zip(*seen, strict=True), color=colour, lw=width, ls=dashes, ds=steps)
     highest_hz = max((points[-1][0] for points in (beside, received) if points), default=0.0)
     if bandwidth_hz and 100 <= bandwidth_hz < highest_hz:
         _mark_edge(axes, bandwidth_hz)
     return inline_svg(figure, _said(bandwidth_hz))
+
+
+def is_drawn(noise: dict[str, Any]) -> bool:
+    """Whether noise in silence is loud enough to be seen."""
+    return len(_quiet(noise)) > 1
+
+
+def _quiet(noise: dict[str, Any]) -> Curve:
+    points = curve(noise, "frequency_hz", "level_dbfs", _FLOOR_DBFS)
+    audible = any(_shown(f) and level > _FLOOR_DBFS for f, level in points)
+    return [(f, level) for f, level in points if _shown(f)] if audible else []
+
+
+def _above_floor(points: Curve) -> Curve:
+    """Break the line where it would run along the floor."""
+    levels = [level for _, level in points]
+    highest = [max(levels[max(0, place - 1) : place + 2]) for place in range(len(levels))]
+    return [
+        (f, level if high > _FLOOR_DBFS else math.nan)
+        for (f, level), high in zip(points, highest, strict=True)
+    ]
 
 
 def _levels(spectrum: dict[str, Any], key: str) -> Curve:
