@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from polyai_diag.report.pictures.over_time import delay_svg, levels_svg, packets_svg
+from polyai_diag.report.pictures.over_time import delay_svg, jitter_svg, levels_svg, loss_svg
 from polyai_diag.report.pictures.relays import relays_svg
 from polyai_diag.report.pictures.spectrogram import spectrogram_svg
 from polyai_diag.report.pictures.spectrum import is_drawn, spectrum_svg
@@ -50,4 +50,5 @@ def _drawn(audio: dict[str, Any]) -> Iterator[Picture]:
         delay_svg(over_time, max(0.0, delay_ms or 0.0)),
         (("line", "median"), ("area", "latest packet")),
     )
-    yield Picture("Jitter and loss", packets_svg(over_time))
+    yield Picture("Jitter", jitter_svg(over_time))
+    yield Picture("Packets lost", loss_svg(over_time))

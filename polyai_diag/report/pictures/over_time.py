@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from polyai_diag.report.pictures.drawing import (
     BAD,
-    LABEL_PT,
     LINE,
     STRONG,
     TEXT,
@@ -68,27 +67,32 @@ def delay_svg(timeline: dict[str, Any], least_ms: float = 0.0) -> str:
     return inline_svg(figure, "Delay of the packets over time")
 
 
-def packets_svg(timeline: dict[str, Any]) -> str:
-    """Return an inline SVG of jitter in ms, and beneath it loss in percent."""
-    jitter, lost = row(timeline, "jitter_ms"), row(timeline, "lost_percent")
+def jitter_svg(timeline: dict[str, Any]) -> str:
+    """Return an inline SVG of the jitter of each moment, the mean |D| of RFC 3550, in ms."""
+    jitter = row(timeline, "jitter_ms")
     if len(jitter.known) < 2:
         return ""
-    figure = new_figure(WIDTH_IN, 2.6)
-    above, below = new_axes(figure, 2, 1, 1), new_axes(figure, 2, 1, 2)
-    above.plot(*zip(*jitter.known, strict=True), color=STRONG, lw=1.4)
-    _count_up(above, 0, max(_LEAST_MS, *(value for _, value in jitter.known)), "ms", 3)
-    above.set_title("jitter", loc="left", fontsize=LABEL_PT, color=TEXT, pad=4)
+    figure = new_figure(WIDTH_IN, 1.7)
+    axes = new_axes(figure)
+    axes.plot(*zip(*jitter.known, strict=True), color=STRONG, lw=1.4)
+    _count_up(axes, 0, max(_LEAST_MS, *(value for _, value in jitter.known)), "ms", 3)
+    label_seconds(axes, jitter.seconds)
+    return inline_svg(figure, "Jitter of the packets over time")
+
+
+def loss_svg(timeline: dict[str, Any]) -> str:
+    """Return an inline SVG of the packets lost at each moment, in percent; empty where none is."""
+    lost = row(timeline, "lost_percent")
     gone = [(at, value) for at, value in lost.known if value > 0]
-    if gone:
-        across, up = zip(*gone, strict=True)
-        below.bar(across, up, width=max(lost.every_s, jitter.seconds / 150), color=BAD)
-    _count_up(below, 0, max([_LEAST_PERCENT, *(value for _, value in gone)]), "%", 3)
-    said = "loss" if gone else "loss: none"
-    below.set_title(said, loc="left", fontsize=LABEL_PT, color=TEXT, pad=4)
-    label_seconds(above, jitter.seconds)
-    label_seconds(below, jitter.seconds)
-    above.set_xticklabels([])
-    return inline_svg(figure, "Jitter and loss of the packets over time")
+    if not gone:
+        return ""
+    figure = new_figure(WIDTH_IN, 1.7)
+    axes = new_axes(figure)
+    across, up = zip(*gone, strict=True)
+    axes.bar(across, up, width=max(lost.every_s, lost.seconds / 150), color=BAD)
+    _count_up(axes, 0, max(_LEAST_PERCENT, *up), "%", 3)
+    label_seconds(axes, lost.seconds)
+    return inline_svg(figure, "Packets lost over time")
 
 
 def _moved(values: Row, by: float) -> list[tuple[float, float]]:
