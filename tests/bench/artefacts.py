@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.fft import next_fast_len
 from scipy.signal import butter, ellip, iirpeak, resample, sosfilt, sosfreqz, tf2sos
 
 if TYPE_CHECKING:
@@ -23,17 +24,32 @@ def tailed(sound: Sound) -> Sound:
 def delayed(sound: Sound, delay_ms: float) -> Sound:
     """Delay by any fraction of a sample, exactly, as a linear phase."""
     samples = delay_ms * RATE_HZ / 1000
-    spectrum = np.fft.rfft(np.pad(sound, ((0, int(samples) + 4800), (0, 0))), axis=0)
-    length = len(sound) + int(samples) + 4800
+    length = next_fast_len(len(sound) + int(samples) + 4800, real=True)
+    spectrum = np.fft.rfft(np.pad(sound, ((0, length - len(sound)), (0, 0))), axis=0)
     turn = np.exp(-2j * np.pi * np.fft.rfftfreq(length) * samples)
     return np.fft.irfft(spectrum * turn[:, None], length, axis=0).astype(np.float32)
 
 
 def stretched(sound: Sound, ratio: float) -> tuple[Sound, float]:
-    """Play at another pace; return the sound and the exact ratio of pitches."""
-    length = round(len(sound) / ratio)
-    length += length % 2
-    return resample(sound, length, axis=0).astype(np.float32), len(sound) / length
+    """Play faster by about this ratio; return the sound and the exact ratio of pitches.
+
+    Whole samples out of whole samples: the transform itself is the interpolation. Of the lengths
+    that it is quick at, with silence behind the sound, the pair is taken that suits best.
+    """
+    lengths = np.array(_quick_lengths(int(len(sound) / max(1, ratio)), len(sound) + 2 * RATE_HZ))
+    longer = lengths[lengths >= len(sound)]
+    off = np.abs(longer[:, None] / lengths[None, :] / ratio - 1)
+    first, second = np.unravel_index(int(np.argmin(off)), off.shape)
+    whole, length = int(longer[first]), int(lengths[second])
+    padded = np.pad(sound, ((0, whole - len(sound)), (0, 0)))
+    return resample(padded, length, axis=0).astype(np.float32), whole / length
+
+
+def _quick_lengths(least: int, most: int) -> list[int]:
+    lengths = [next_fast_len(least)]
+    while lengths[-1] < most:
+        lengths.append(next_fast_len(lengths[-1] + 1))
+    return [length for length in lengths if length % 2 == 0]
 
 
 def decibels(value: float) -> float:

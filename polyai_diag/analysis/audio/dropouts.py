@@ -27,7 +27,8 @@ RESEMBLANCE_SHARE = 0.7  # of the median: below it a window is spoiled
 SHORTEST_MS = 10.0
 SILENT_DB = -20.0
 REPEAT_WITHIN = RATE_HZ // 4
-REPEAT_RESEMBLANCE = 0.75
+REPEAT_RESEMBLANCE = .75
+PIECE = RATE_HZ // 100  # 10 ms
 EDGE = RATE_HZ // 40  # the noise fades in and out
 
 
@@ -102,14 +103,28 @@ def _kind(
     expected = gain * float(there @ there)
     if float(here @ here) < expected * 10 ** (SILENT_DB / 10):
         return "silence"
-    earlier = sent[max(0, core.start - REPEAT_WITHIN) : core.stop - HOP]
-    if len(earlier) > len(here):
-        cross = np.abs(np.correlate(earlier, here, mode="valid"))
-        energy = np.convolve(np.square(earlier), np.ones(len(here)), mode="valid")
-        likest = float(np.max(cross / np.sqrt(np.maximum(energy * (here @ here), 1e-12))))
-        if likest > REPEAT_RESEMBLANCE * median:
-            return "repeat"
-    return "abrupt"
+    return "repeat" if _repeats(sent, received, middle, median) else "abrupt"
+
+
+def _repeats(
+    sent: NDArray[np.float32], received: NDArray[np.float32], middle: slice, median: float
+) -> bool:
+    """Whether 10 ms of it are what was sent up to 250 ms before the stretch began.
+
+    The differences are compared: they lift the high end of speech, without which so short a piece
+    resembles much by chance.
+    """
+    earlier = np.diff(sent[max(0, middle.start - REPEAT_WITHIN) : middle.start + WINDOW // 4])
+    if len(earlier) < PIECE:
+        return False
+    norms = np.sqrt(np.convolve(np.square(earlier), np.ones(PIECE), mode="valid"))
+    likest = 0.0
+    for first in range(middle.start, middle.stop - PIECE + 1, PIECE // 2):
+        piece = np.diff(received[first : first + PIECE + 1])
+        cross = np.abs(np.correlate(earlier, piece, mode="valid"))
+        norm = np.maximum(norms[: len(cross)] * np.linalg.norm(piece), 1e-9)
+        likest = max(likest, float(np.max(cross / norm)))
+    return likest > REPEAT_RESEMBLANCE * median
 
 
 def _windows(values: NDArray[np.float32]) -> NDArray[np.float32]:

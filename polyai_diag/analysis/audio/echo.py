@@ -1,7 +1,7 @@
-"""A second arrival of the sound, found behind the chirps. Pure.
+"""A second arrival of the sound, found behind the chirps and the sweep. Pure.
 
 A codec's own unrest lies around the direct sound, the wider the slower the sweep: short chirps, one
-laid over the other, show a weak echo where the long sweep would bury it.
+laid over the other, show a weak late echo, and the long sweep an early one.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
+from scipy.signal import resample
 
-from polyai_diag.analysis.audio.signal import SAMPLE_RATE_HZ
+from polyai_diag.analysis.audio.signal import SAMPLE_RATE_HZ, sweep_at
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 BAND_HZ = (300.0, 6500.0)  # where codecs keep the waveform; a hard edge would ring
 EARLIEST_S = 0.008  # before it lies the direct sound's own skirt
+CHIRPS_FROM_S = 0.04  # sooner a chirp still sounds, in another band, and takes the codec's bits
 NEXT_S = 0.13  # so long before the next sound begins the search ends
 AHEAD = 480
 BESIDE = 144  # 3 ms
@@ -41,46 +43,85 @@ class Echo:
 
 
 def find_echo(signal: ProbeSignal, heard: Heard, timing: Timing) -> tuple[Echo | None, bool]:
-    """Return the echo that stands out most, if one does, and whether any chirp could tell.
+    """Return the echo that stands out most, if one does, and whether any sound could tell.
 
-    Only chirps that arrived whole tell, with all that an echo of theirs would need.
+    Only what arrived whole tells, with all that an echo of it would need.
     """
     furthest = signal.echo_within - round(NEXT_S * SAMPLE_RATE_HZ)
-    length = AHEAD + len(signal.chirp) + furthest + BESIDE
-    size = next_fast_len(length + len(signal.chirp), real=True)
-    frequency_hz = rfftfreq(size, 1 / SAMPLE_RATE_HZ)
-    chirp = rfft(signal.chirp, size)
-    together = np.zeros(len(chirp), complex)
-    for start, offset in zip(timing.sent, timing.offsets, strict=True):
-        if int(start) in signal.echo_starts:
-            first = int(np.floor(start + offset)) - AHEAD
-            sound, good = heard.part(slice(first, first + length))
-            if good.all():
-                late = start + offset - first
-                aligned = np.exp(2j * np.pi * frequency_hz / SAMPLE_RATE_HZ * late)
-                together += rfft(sound, size) * np.conj(chirp) * aligned
-    if not together.any():
-        return None, False
+    chirps = [
+        (signal.chirp, start + offset)
+        for start, offset in zip(timing.sent, timing.offsets, strict=True)
+        if int(start) in signal.echo_starts
+    ]
+    part = signal.sweep
+    at = part.start + timing.offset_at(part.start)
+    sweep = _paced_sweep(part.stop - part.start, timing.drift_ppm or 0.0)
+    kinds = [_arrivals(heard, chirps, furthest), _arrivals(heard, [(sweep, at)], furthest)]
+    if kinds[0] is not None and kinds[1] is not None:
+        early = slice(0, round(CHIRPS_FROM_S * SAMPLE_RATE_HZ))
+        kinds[0][early] = kinds[1][early]
+    told = [arrivals for arrivals in kinds if arrivals is not None]
+    return (_strongest(told) if told else None), bool(told)
+
+
+def _paced_sweep(samples: int, drift_ppm: float) -> NDArray[np.float32]:
+    t = np.arange(samples) / SAMPLE_RATE_HZ
+    return sweep_at(t / (1 + drift_ppm * 1e-6), samples / SAMPLE_RATE_HZ)
+
+
+def _arrivals(
+    heard: Heard, sounds: list[tuple[NDArray[np.float32], float]], furthest: int
+) -> NDArray[np.float64] | None:
+    """Return the impulse response, the direct sound at 0 being 1, laid over for all sounds alike.
+
+    `sounds` are what was sent and where it begins in what was received.
+    """
+    together: NDArray[np.complex128] | None = None
+    for sent, begins in sounds:
+        length = AHEAD + len(sent) + furthest + BESIDE
+        first = int(np.floor(begins)) - AHEAD
+        sound, good = heard.part(slice(first, first + length))
+        if good.all():
+            size = next_fast_len(length + len(sent), real=True)
+            frequency_hz = rfftfreq(size, 1 / SAMPLE_RATE_HZ)
+            aligned = np.exp(2j * np.pi * frequency_hz / SAMPLE_RATE_HZ * (begins - first))
+            cross = rfft(sound, size) * np.conj(rfft(sent, size)) * aligned
+            together = cross if together is None else together + cross
+    if together is None:
+        return None
     weight = _taper(frequency_hz) * frequency_hz
-    arrivals = irfft(together * weight, size * UPSAMPLING)[: furthest * UPSAMPLING]
-    return _strongest(arrivals / arrivals[0]), True
+    arrivals = irfft(together * weight, size)[: furthest + BESIDE]
+    return np.asarray(arrivals / max(abs(float(arrivals[0])), 1e-12))
 
 
-def _strongest(arrivals: NDArray[np.float64]) -> Echo | None:
-    """Return the arrival that stands highest over what lies around it."""
-    strength = np.abs(arrivals)
-    per_sample = strength[: len(strength) // UPSAMPLING * UPSAMPLING].reshape(-1, UPSAMPLING)
-    coarse = per_sample.max(axis=1)
-    over = coarse / np.maximum(_around(coarse), 1e-9)
+def _strongest(kinds: list[NDArray[np.float64]]) -> Echo | None:
+    """Return the arrival that stands highest over what lies around it.
+
+    Each kind counts by the inverse square of its own unrest there.
+    """
+    weights = [1 / np.square(np.maximum(_around(np.abs(kind)), 1e-7)) for kind in kinds]
+    sharp = np.sum(weights, axis=0)
+    mean = np.sum([kind * weight for kind, weight in zip(kinds, weights, strict=True)], axis=0)
+    mean = mean / sharp
+    over = np.abs(mean) * np.sqrt(sharp)
     over[: round(EARLIEST_S * SAMPLE_RATE_HZ)] = 0
+    over[-BESIDE:] = 0
     top = int(np.argmax(over))
     if over[top] < 10 ** (STANDS_OUT_DB / 20):
         return None
-    exact = top * UPSAMPLING + int(np.argmax(per_sample[top]))
-    level_db = 20 * float(np.log10(strength[exact]))
+    exact, height = _peak(mean[top - LOBE : top + LOBE + 1])
+    level_db = 20 * float(np.log10(height))
     if level_db < LEAST_DB:
         return None
-    return Echo(1000 * exact / UPSAMPLING / SAMPLE_RATE_HZ, level_db)
+    return Echo(1000 * (top - LOBE + exact) / SAMPLE_RATE_HZ, level_db)
+
+
+def _peak(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the place and height of a peak between samples."""
+    fine = np.abs(resample(values, len(values) * UPSAMPLING))
+    middle = slice(LOBE * UPSAMPLING // 2, -LOBE * UPSAMPLING // 2)
+    top = middle.start + int(np.argmax(fine[middle]))
+    return top / UPSAMPLING, float(fine[top])
 
 
 def _around(strength: NDArray[np.float64]) -> NDArray[np.float64]:

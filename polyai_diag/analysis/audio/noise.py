@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.fft import next_fast_len, rfft, rfftfreq
+from scipy.signal.windows import tukey
 
 from polyai_diag.analysis.audio.signal import SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from polyai_diag.analysis.audio.response import Response
@@ -66,14 +65,13 @@ class Quiet:
 
     def bands(self) -> NoiseBands | None:
         """Return the noise in third octaves."""
-        spectrum = self._spectrum()
-        if spectrum is None:
+        if not self._long():
             return None
-        frequency_hz, power = spectrum
+        spectra = [(_spectrum(piece, tukey(len(piece), 0.1)), len(piece)) for piece in self.pieces]
         centres = [1000 * 10 ** (number / 10) for number in THIRD_OCTAVES]
-        half = 10**0.05
+        whole = sum(samples for _, samples in spectra)
         levels = [
-            _decibels(float(power[(frequency_hz >= c / half) & (frequency_hz < c * half)].sum()))
+            _decibels(sum(_in_band(*spectrum, c) * samples for spectrum, samples in spectra) / whole)
             for c in centres
         ]
         return NoiseBands(
@@ -82,9 +80,10 @@ class Quiet:
 
     def hum(self, response: Response | None) -> Hum | None:
         """Return the mains' hum with what the path took from its low end given back."""
-        spectrum = self._spectrum()
-        if spectrum is None:
+        if not self._long():
             return None
+        piece = max(self.pieces, key=len)  # alone, for its resolution
+        spectrum = _spectrum(piece, np.hanning(len(piece)))
         found = [_comb(*spectrum, mains_hz, response) for mains_hz in MAINS_HZ]
         level, mains_hz = max(zip(found, MAINS_HZ, strict=True))
         return Hum(mains_hz, _decibels(level)) if _decibels(level) > HUM_LEAST_DBFS else None
@@ -92,17 +91,23 @@ class Quiet:
     def _long(self) -> bool:
         return any(len(piece) >= PIECE_LEAST for piece in self.pieces)
 
-    def _spectrum(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-        """Return the mean square in each bin, over the longest piece alone for its resolution."""
-        if not self._long():
-            return None
-        piece = max(self.pieces, key=len)
-        window = np.hanning(len(piece))
-        size = next_fast_len(4 * len(piece), real=True)
-        tapered = (piece - piece.mean(axis=0)) * window[:, None]
-        spectrum = np.square(np.abs(rfft(tapered, size, axis=0))).mean(axis=1)
-        power = spectrum * 2 / size / np.sum(np.square(window))
-        return rfftfreq(size, 1 / SAMPLE_RATE_HZ), power
+
+def _spectrum(
+    piece: NDArray[np.float32], window: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return frequencies and the mean square in each bin."""
+    size = next_fast_len(4 * len(piece), real=True)
+    tapered = (piece - piece.mean(axis=0)) * window[:, None]
+    spectrum = np.square(np.abs(rfft(tapered, size, axis=0))).mean(axis=1)
+    return rfftfreq(size, 1 / SAMPLE_RATE_HZ), spectrum * 2 / size / np.sum(np.square(window))
+
+
+def _in_band(
+    frequency_hz: NDArray[np.float64], power: NDArray[np.float64], centre_hz: float
+) -> float:
+    """Return the mean square in a third of an octave."""
+    first, last = np.searchsorted(frequency_hz, [centre_hz * 10**-0.05, centre_hz * 10**0.05])
+    return float(power[first:last].sum())
 
 
 def _comb(
@@ -138,8 +143,3 @@ def _given_back(frequency_hz: float, response: Response | None) -> float:
 
 def _decibels(mean_square: float) -> float:
     return max(FLOOR_DBFS, 10 * float(np.log10(max(mean_square, 1e-12))))
-
-
-def quiet(pieces: Sequence[NDArray[np.float32]]) -> Quiet:
-    """Gather the stretches in which nothing was sent."""
-    return Quiet(tuple(pieces))
