@@ -71,13 +71,12 @@ def _in_order(packets: Iterable[Packet]) -> list[tuple[float, float, int]]:
     if not first:
         return []
     origin = next(iter(first))
-    moved = [
-        (timestamp_difference(stamp, origin) / CLOCK_HZ, at_s, number)
+    moved = sorted(
+        (timestamp_difference(stamp, origin), at_s, number)
         for at_s, stamp, number in first.values()
-    ]
-    moved.sort()
+    )
     begin = moved[0][0]
-    return [(sent - begin, at_s, number) for sent, at_s, number in moved]
+    return [((sent - begin) / CLOCK_HZ, at_s, number) for sent, at_s, number in moved]
 
 
 def _bin(sent_s: float, every_s: float, bins: int) -> int:

@@ -15,20 +15,7 @@ from polyai_diag.report.pictures import sound_pictures
 from polyai_diag.steps.pictures import as_json
 
 MOST_BYTES = 80_000
-JUNK = [
-    None,
-    "<script>",
-    -1,
-    math.nan,
-    math.inf,
-    1e300,
-    [],
-    {},
-    ["<b>"],
-    [math.nan] * 9,
-    [[]],
-    True,
-]
+JUNK: tuple[Any, ...] = (None, "<script>", -1, math.nan, 1e300, [], {}, ["<b>", math.nan], True)
 
 
 def audio() -> dict[str, Any]:
@@ -102,10 +89,10 @@ def test_without_data_nothing_is_drawn() -> None:
 
 @pytest.mark.parametrize("key", list(audio()))
 def test_junk_is_drawn_as_nothing_and_breaks_nothing(key: str) -> None:
-    for junk in JUNK:
-        sound_pictures({**audio(), key: junk})
-        inner = audio()[key]
-        for name in inner if isinstance(inner, dict) else ():
-            for picture in sound_pictures({**audio(), key: {**inner, name: junk}}):
-                assert "<script" not in picture.svg
-                assert "nan" not in re.sub(r'href="[^"]*"', "", picture.svg)
+    whole = audio()[key]
+    inner = whole if isinstance(whole, dict) else {}
+    changed = [{**inner, name: junk} for name in inner for junk in JUNK]
+    for data in [*JUNK, *changed]:
+        for picture in sound_pictures({key: data}):
+            assert "<script" not in picture.svg
+            assert "nan" not in re.sub(r'href="[^"]*"', "", picture.svg)

@@ -27,7 +27,7 @@ RESEMBLANCE_SHARE = 0.7  # of the median: below it a window is spoiled
 SHORTEST_MS = 10.0
 SILENT_DB = -20.0
 REPEAT_WITHIN = RATE_HZ // 4
-REPEAT_RESEMBLANCE = .75
+REPEAT_RESEMBLANCE = 0.75
 PIECE = RATE_HZ // 100  # 10 ms
 EDGE = RATE_HZ // 40  # the noise fades in and out
 

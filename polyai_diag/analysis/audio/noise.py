@@ -71,7 +71,9 @@ class Quiet:
         centres = [1000 * 10 ** (number / 10) for number in THIRD_OCTAVES]
         whole = sum(samples for _, samples in spectra)
         levels = [
-            _decibels(sum(_in_band(*spectrum, c) * samples for spectrum, samples in spectra) / whole)
+            _decibels(
+                sum(_in_band(*spectrum, c) * samples for spectrum, samples in spectra) / whole
+            )
             for c in centres
         ]
         return NoiseBands(
