@@ -6,15 +6,19 @@ import math
 import re
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
 from polyai_diag.analysis.audio.pictures import levels_over_time, spectrogram
 from polyai_diag.analysis.timeline import timeline
+from polyai_diag.report import Report
 from polyai_diag.report.pictures import sound_pictures
 from polyai_diag.steps.pictures import as_json
+from tests.faces import records
 
 MOST_BYTES = 80_000
+MOST_PAGE_BYTES = 1_500_000
 JUNK: tuple[Any, ...] = (None, "<script>", -1, math.nan, 1e300, [], {}, ["<b>", math.nan], True)
 
 
@@ -85,6 +89,17 @@ def test_an_agent_has_what_needs_no_reference() -> None:
 
 def test_without_data_nothing_is_drawn() -> None:
     assert sound_pictures({}) == []
+
+
+def test_a_page_with_all_of_them_is_bounded_and_may_show_them() -> None:
+    healthy = records.healthy()
+    step = msgspec.structs.replace(healthy.step("audio"), data=audio())
+    steps = tuple(step if s.name == "audio" else s for s in healthy.record.steps)
+    html = Report(msgspec.structs.replace(healthy.record, steps=steps)).to_html()
+    assert html.count("<svg") == 1 + len(sound_pictures(audio()))
+    assert len(html.encode()) < MOST_PAGE_BYTES
+    assert "img-src data:;" in html
+    assert html.count('href="data:image/png;base64,') == 2  # the spectrogram and its scale
 
 
 @pytest.mark.parametrize("key", list(audio()))

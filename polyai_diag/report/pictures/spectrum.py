@@ -58,7 +58,7 @@ def spectrum_svg(
     highest_hz = max((points[-1][0] for points in (beside, received) if points), default=0.0)
     if bandwidth_hz and 100 <= bandwidth_hz < highest_hz:
         _mark_edge(axes, bandwidth_hz)
-    return inline_svg(figure, _said(bandwidth_hz))
+    return inline_svg(figure, _said(bandwidth_hz, alone=bool(spectrum.get("opus_dbfs"))))
 
 
 def is_drawn(noise: dict[str, Any]) -> bool:
@@ -114,8 +114,9 @@ def _mark_edge(axes: Axes, bandwidth_hz: float) -> None:
     )
 
 
-def _said(bandwidth_hz: float | None) -> str:
+def _said(bandwidth_hz: float | None, *, alone: bool) -> str:
+    beside = "received, and what Opus alone leaves" if alone else "sent and received"
     ends = (
         f"; the received band ends at {bandwidth_hz / 1000:.1f} kilohertz" if bandwidth_hz else ""
     )
-    return f"Spectrum of the audio received, beside what Opus alone leaves{ends}"
+    return f"Spectrum of the audio, {beside}{ends}"
