@@ -77,18 +77,3 @@ def no_audio_received(facts: Facts) -> Iterator[Evidence | Seen]:
     operations = ("rtp_receive", "audio_loopback", "audio_listen")
     for seen in facts.failed(*operations, failures=[Failure.NO_RTP]):
         yield seen.says(f"The call is connected: {seen.note('detail')}")
-
-
-@cause(
-    "silent-audio",
-    acts=Actor.GATEWAY,
-    layer=Layer.AUDIO,
-    guide=Guide.NO_AUDIO,
-    title="Audio packets arrive, and they carry silence",
-    remedy="The network is not at fault: look at the sending side, its microphone or its agent.",
-    breaks=("audio",),
-)
-def silent_audio(facts: Facts) -> Iterator[Evidence | Seen]:
-    """Packets arrive, and nothing can be heard in them."""
-    for seen in facts.failed("audio_loopback", "audio_listen", failures=[Failure.SILENCE]):
-        yield seen.says(f"Packets arrive: {seen.note('detail')}")
