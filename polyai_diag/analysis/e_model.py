@@ -62,7 +62,7 @@ OPUS = Codec(
 """On the full-band scale."""
 
 OPUS_WITHIN_BAND = Codec(0.0, 9.79, 8.04, "no published value: its robustness in full band, Ie 0")
-"""Where the band itself is narrower: what Opus adds to that is small, and nobody has measured it."""
+"""Where the band itself is narrower: what Opus adds is small, and nobody has published it."""
 
 
 @dataclass(frozen=True)

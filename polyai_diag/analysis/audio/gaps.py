@@ -5,6 +5,7 @@ A pause fades out; what a network takes away ends and begins within a few millis
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,14 +17,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SHORTEST_S = 0.010
-LONGEST_S = 3.0
+LONGEST_S = 1.0
 """What is longer is a pause, or a call on hold, however abrupt its ends."""
 
-BESIDE_S = 0.020  # the speech before and after
-EDGE_S = 0.005  # within which it must be there in full
+EDGE_S = 0.010  # one period of a low voice
+BESIDE_S = 0.020  # the speech beyond that
 ACTIVE_DB = 12.0  # speech beside a gap: no further under the active level
-EDGE_DB = 10.0  # its last milliseconds: no further under what is beside
-SILENT_DB = 45.0  # a gap that a codec has filled: this far under the active level
+EDGE_DB = 5.0  # what fades out has lost more at its edge
+SHARP_DB = 10.0  # and the last half of the edge is no quieter than between two pulses of a voice
+QUIET_DB = 20.0  # a gap that a codec has filled is this far under the active level
+SILENT_DB = 35.0  # and for the most part this far
+STEP_DB = 22.0  # between the speech and the next 5 ms: a plosive closes more slowly
 LAGS_S = (0.010, 0.020, 0.030, 0.040, 0.060)
 """Frames that are repeated: the packet times of speech codecs (RFC 3551 §4.2, RFC 6716 §2.1.4)."""
 
@@ -116,8 +120,10 @@ def dropouts(
         spans += list(_filled(power, cell_s, active_power, spans))
         found += [Dropout(a, 1000 * b, "silence") for a, b in spans]
         for first, length in gaps.repeats[number]:
-            at = int(first / rate_hz / cell_s)
-            if power[at : at + 4].mean() > active_power * 10 ** (-ACTIVE_DB / 10):
+            cells_of_it = slice(
+                int(first / rate_hz / cell_s), int((first + length) / rate_hz / cell_s)
+            )
+            if power[cells_of_it].mean() > active_power * 10 ** (-ACTIVE_DB / 10):
                 found.append(Dropout(first / rate_hz, 1000 * length / rate_hz, "repeat"))
     return tuple(_merged(found))
 
@@ -126,15 +132,26 @@ def _filled(
     power: NDArray[np.float32], cell_s: float, active_power: float, known: list[tuple[float, float]]
 ) -> Iterator[tuple[float, float]]:
     """Yield gaps that hold a codec's or a recorder's faint noise in place of nothing."""
-    low = power < active_power * 10 ** (-SILENT_DB / 10)
+    low = power < active_power * 10 ** (-QUIET_DB / 10)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], low, [False]]))).reshape(-1, 2)
     lengths = edges[:, 1] - edges[:, 0]
     bearable = (lengths * cell_s >= SHORTEST_S) & (lengths * cell_s <= LONGEST_S)
     taken = {int(at / cell_s) + near for at, _ in known for near in (-2, -1, 0, 1, 2)}
+    silent = active_power * 10 ** (-SILENT_DB / 10)
     for first, last in edges[bearable].tolist():
         at_s, end_s = first * cell_s, last * cell_s
-        if first not in taken and _is_cut(power, at_s, end_s, cell_s, active_power):
+        if first in taken or np.median(power[first:last]) > silent:
+            continue
+        step = min(_step_db(power, first, -1), _step_db(power, last - 1, 1))
+        if step >= STEP_DB and _is_cut(power, at_s, end_s, cell_s, active_power):
             yield at_s, end_s - at_s
+
+
+def _step_db(power: NDArray[np.float32], inside: int, away: int) -> float:
+    """Return by how much the windows beyond the end of a gap are louder than its last two."""
+    beyond = [inside + away * k for k in range(1, 5) if 0 <= inside + away * k < len(power)]
+    within = float(power[[inside, inside - away]].mean())
+    return 10 * math.log10(float(power[beyond].max(initial=TINY)) / max(within, TINY))
 
 
 def _is_cut(
@@ -143,19 +160,21 @@ def _is_cut(
     """Whether speech stands in full on both sides of a gap of bearable length."""
     if end_s - begin_s > LONGEST_S:
         return False
-    beside, edge = round(BESIDE_S / cell_s), round(EDGE_S / cell_s)
+    beside = round((EDGE_S + BESIDE_S) / cell_s)
     first, last = int(begin_s / cell_s), -int(-end_s // cell_s)
     before, after = power[max(0, first - beside) : first], power[last : last + beside]
-    return _is_abrupt(before[::-1], edge, active_power) and _is_abrupt(after, edge, active_power)
+    edge = round(EDGE_S / cell_s)
+    return all(_is_abrupt(away, edge, active_power) for away in (before[::-1], after))
 
 
 def _is_abrupt(away: NDArray[np.float32], edge: int, active_power: float) -> bool:
-    """Whether speech is there right at the edge; the windows lead away from it."""
+    """Whether speech is as loud right at the edge as beyond it; the windows lead away from it."""
     if len(away) <= edge:
         return False
-    level = float(away.mean())
-    loud = level > active_power * 10 ** (-ACTIVE_DB / 10)
-    return loud and float(away[:edge].max()) > level * 10 ** (-EDGE_DB / 10)
+    near, beyond = float(away[:edge].mean()), float(away[edge:].mean())
+    loud = min(near, beyond) > active_power * 10 ** (-ACTIVE_DB / 10)
+    sharp = float(away[: edge // 2].max()) > near * 10 ** (-SHARP_DB / 10)
+    return loud and sharp and near > beyond * 10 ** (-EDGE_DB / 10)
 
 
 def _merged(found: list[Dropout]) -> Iterator[Dropout]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 ACTIVE_MARGIN_DB = 15.9
 """What is further under the active level is a pause (ITU-T P.56 §5.2)."""
 
-PAUSE_DB = 10.0
+PAUSE_DB = 6.0
 """What stands in the pauses is this far under the active level, or there is no pause (ours)."""
 
 SILENT_DBFS = -60.0

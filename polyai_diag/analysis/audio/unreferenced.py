@@ -30,7 +30,7 @@ CELLS_A_WINDOW = 8  # 20 ms
 WINDOWS_A_BLOCK = 50
 OVER_FULL_SCALE = 10.0
 LEAST_FOR_BAND = 25  # half a second of sound shows where its band ends
-LEAST_FOR_CROWD = 150  # one word alone may well crowd at its top
+LEAST_FOR_CROWD = 300  # six seconds: a few words alone may well crowd at their top
 
 _NEEDS_REFERENCE = "needs the sound that was sent"
 _UNREFERENCED = ("delay", "gain", "echo", "drift", "wrong_rate")
@@ -170,7 +170,7 @@ class Listener:
     def _crowded(self, windows: float, why: dict[str, str]) -> float | None:
         ratio = self._crowding.ratio if windows >= LEAST_FOR_CROWD else None
         if ratio is None:
-            why["crowding"] = "less than three seconds of sound, or too coarse a quantizer"
+            why["crowding"] = "less than six seconds of sound, or too coarse a quantizer"
         return ratio
 
     def _dropouts(self, cells: NDArray[np.float32], speech: float) -> tuple[Dropout, ...]:
