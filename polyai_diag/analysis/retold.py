@@ -391,6 +391,9 @@ class Retelling:
 
 
 def _sdp_in(body: dict[str, Json]) -> str:
+    """Return a frame's description, "" where it is not there, hidden or cut off."""
     data = body.get("data")
     sdp = data.get("sdp") if isinstance(data, dict) else None
-    return sdp if isinstance(sdp, str) and not is_masked(sdp) else ""
+    if not isinstance(sdp, str) or is_masked(sdp) or placeholder_in(sdp):
+        return ""
+    return "" if sdp.rstrip().endswith(("…", "...")) else sdp

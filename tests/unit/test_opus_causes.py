@@ -27,7 +27,6 @@ MONO = ANSWER.replace("opus/48000/2", "opus/48000")
 ONE_WAY = ANSWER.replace("a=sendrecv", "a=recvonly")
 REJECTED = ANSWER.replace("m=audio 9", "m=audio 0")
 BOTH = MONO.replace("a=sendrecv", "a=sendonly")
-PASSIVE = "a=setup:actpass"  # as the offer: an answer may not say it
 
 
 def _judged(offer: str, answer: str, *more: object) -> tuple[Finding, ...]:
@@ -72,7 +71,7 @@ def test_what_is_only_odd_is_evidence_and_no_finding() -> None:
     odd = ANSWER.replace("useinbandfec=1", "useinbandfec=0")
     failure, notes = judge_issues(compare_sdp(CHROMIUM, odd))
     assert failure is None
-    assert [issue["severity"] for issue in notes["issues"]] == ["info"]  # type: ignore[union-attr, index, call-overload]
+    assert [issue["severity"] for issue in notes["issues"]] == ["info"]
     assert _judged(CHROMIUM, odd) == ()
 
 
@@ -142,6 +141,16 @@ def test_named_from_a_pasted_frame() -> None:
 )
 def test_named_from_a_log_of_both(answer: str, named: dict[str, Severity]) -> None:
     assert _pasted(_offer(CHROMIUM), answer_frame("s-1", answer)) == named
+
+
+@pytest.mark.parametrize(
+    "cut", ["v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns…", "v=0\r\n...", "<sdp>", "***"]
+)
+def test_a_description_that_is_hidden_or_cut_off_names_nothing(cut: str) -> None:
+    assert _pasted(_offer(cut)) == {}
+    assert not set(_pasted(_offer(CHROMIUM), answer_frame("s-1", cut))) & set(CASES) - {
+        "signaling-protocol-violation"
+    }
 
 
 def test_the_place_in_the_log_is_told() -> None:
