@@ -18,8 +18,9 @@ from aiortc import (
 from aiortc.mediastreams import MediaStreamError
 from aiortc.sdp import candidate_from_sdp
 
-from polyai_diag.analysis.sdp import lint_sdp
+from polyai_diag.analysis.sdp_lint import lint_sdp
 from polyai_diag.media import aiortc_taps
+from polyai_diag.model import Severity
 from polyai_diag.sandbox.agent import Agent
 from polyai_diag.sandbox.descriptions import (
     reachable_candidate,
@@ -70,8 +71,9 @@ class Call:
 
     async def answer(self, offer: str) -> str:
         """Return the SDP that answers the offer. Raises OfferRefused."""
-        if issues := lint_sdp(offer):
-            raise OfferRefused(f"Failed to process the offer: {issues[0].message}")
+        grave = [i for i in lint_sdp(offer, "offer") if i.severity is Severity.CRITICAL]
+        if grave:
+            raise OfferRefused(f"Failed to process the offer: {grave[0].message}")
         try:
             offer.encode()  # half a surrogate pair would only be met in the middle of the checks
             await self._negotiate(with_reachable_candidates(offer))
