@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,15 @@ def talk(
     noise_dbfs: float = -72.0,
 ) -> NDArray[np.float64]:
     """Return mono speech-like sound at this level between its pauses, in white room noise."""
+    sound = _spoken(seconds, seed, rate_hz) * 10 ** (active_dbfs / 20)
+    random = np.random.default_rng(seed)
+    noise: NDArray[np.float64] = random.normal(0, 10 ** (noise_dbfs / 20), len(sound))
+    return sound + noise
+
+
+@cache
+def _spoken(seconds: float, seed: int, rate_hz: int) -> NDArray[np.float64]:
+    """Return the speech alone, with an RMS of 1 where it is spoken."""
     random = np.random.default_rng(seed)
     pitch_hz = random.uniform(85, 240)
     sound = np.zeros(round(seconds * rate_hz))
@@ -36,8 +46,8 @@ def talk(
             at += round(random.uniform(1, 2) * PAUSE_S * rate_hz)
             left = int(random.integers(4, 9))
     spoken = np.square(sound)[np.abs(sound) > 1e-9].mean()
-    sound *= 10 ** (active_dbfs / 20) / np.sqrt(spoken)
-    return sound + random.normal(0, 10 ** (noise_dbfs / 20), len(sound))
+    whole: NDArray[np.float64] = sound / np.sqrt(spoken)
+    return whole
 
 
 def _syllable(random: np.random.Generator, pitch_hz: float, rate_hz: int) -> NDArray[np.float64]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from polyai_diag.analysis.audio.levels import AudioFacts
 
 RATE_HZ = 48_000
-SEEDS = (1, 2, 3, 4)
+SEEDS = (1, 2)
 CODECS = [("libopus", "ogg", 32_000), ("libmp3lame", "mp3", 64_000), ("g722", "g722", 0)]
 
 
@@ -132,7 +132,7 @@ def test_what_just_reaches_full_scale_is_not_clipped(
 @pytest.mark.parametrize(("codec", "form", "bit_rate"), CODECS)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_clipping_is_found_behind_a_codec(codec: str, form: str, bit_rate: int, seed: int) -> None:
-    sound = talk(12, seed)
+    sound = talk(16, seed)
     sound /= np.abs(sound).max()
     healthy = coded(sound[:, None] * 0.7, RATE_HZ, codec, form, bit_rate)
     clipped = coded(np.clip(sound * 4, -0.7, 0.7)[:, None], RATE_HZ, codec, form, bit_rate)
@@ -310,14 +310,14 @@ def test_the_difference_of_the_channels() -> None:
 # --- healthy, hostile, in pieces ---------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", range(24))
+@pytest.mark.parametrize("number", range(20))
 def test_healthy_recordings_have_no_fault(number: int) -> None:
     how: dict[str, Any] = healthy_seed(number)
     bits = (16, 16, 24, 8)[number % 4] if how["active_dbfs"] > -30 else 16
     assert named(heard(coarse(talk(6, **how), bits), how["rate_hz"])) == []
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(st.lists(st.integers(1, 70_000), min_size=1, max_size=6))
 def test_how_it_is_cut_into_blocks_makes_no_difference(sizes: list[int]) -> None:
     sound = np.stack([VOICE, OTHER], axis=1)[:120_000].astype(np.float32)

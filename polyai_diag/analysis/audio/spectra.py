@@ -104,12 +104,12 @@ def bandwidth_hz(power: NDArray[np.float64], width_hz: float) -> float | None:
 
 def _cliff(decibels: NDArray[np.float64], at: int, depth_db: float) -> int | None:
     """Return the bin where the band ends, if it ends by a cliff about there."""
-    below = float(decibels[int(BELOW[0] * at) : int(BELOW[1] * at) + 1].mean())
+    first, wide = int(BELOW[0] * at), round(ABOVE[1] * at) - round(ABOVE[0] * at) + 1
+    band = decibels[first : int(BELOW[1] * at) + 1]
     above = decibels[round(ABOVE[0] * at) :]
-    wide = round(ABOVE[1] * at) - round(ABOVE[0] * at) + 1
     returning = np.convolve(above, np.ones(wide) / wide, "valid").max()
-    if below - returning < depth_db:
+    if float(band.mean()) - returning < depth_db:
         return None
-    band = np.power(10.0, decibels[int(BELOW[0] * at) : int(BELOW[1] * at) + 1] / 10).mean()
-    near = np.flatnonzero(decibels[at : at + wide + 1] >= 10 * np.log10(band) - EDGE_DB)
-    return at + (int(near[-1]) - 1 if near.size else -1)  # the window smears it by a bin
+    level = 10 * np.log10(np.power(10.0, band / 10).mean())
+    last = np.flatnonzero(decibels[first : at + wide + 1] >= level - EDGE_DB)[-1]
+    return first + int(last) - 1  # the window smears it by a bin
