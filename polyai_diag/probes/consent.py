@@ -43,6 +43,7 @@ class Consent:
         self.started_s = self.answered_s = 0.0
         self.sent = 0
         self.round_trips_ms: list[float] = []
+        self.first_answers: list[bool] = []  # whether each check did without a second request
 
     def start(self) -> None:
         """Check from now on."""
@@ -77,12 +78,16 @@ class Consent:
 
     async def _check(self) -> None:
         while True:
+            at_once = False
             with contextlib.suppress(OSError):
                 self.sent += 1
                 round_trip_s = await taps.check_pair(self._pc, resends=RESENDS)
                 self.answered_s = time.monotonic()
+                at_once = round_trip_s * 1000 < RESEND_MS
                 if len(self.round_trips_ms) < MAX_ROUND_TRIPS:
                     self.round_trips_ms.append(round_trip_s * 1000)
+            if len(self.first_answers) < MAX_ROUND_TRIPS:
+                self.first_answers.append(at_once)
             await asyncio.sleep(CHECK_EVERY_S)
 
     async def _look(self) -> None:

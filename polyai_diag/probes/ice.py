@@ -248,6 +248,7 @@ class Call:
         """Return what the gateway's RTCP receiver reports say of our packets; None without any.
 
         A report block for our stream exists only where packets of it arrived (RFC 3550 §6.4.2).
+        `packets_counted` is how many we had sent by then.
         """
         stats = await self.pc.getSenders()[0].getStats()
         for report in stats.values():
@@ -255,9 +256,16 @@ class Call:
                 rtt_s = report.roundTripTime
                 return {
                     "packets_lost": report.packetsLost,
+                    "packets_counted": report.packetsReceived + report.packetsLost,
                     "rtt_ms": None if rtt_s is None else round(rtt_s * 1000, 2),
                 }
         return None
+
+    async def gateway_sent(self) -> int | None:
+        """Return how many packets the gateway says that it has sent, None without a report."""
+        stats = await self.pc.getReceivers()[0].getStats()
+        sent = (s.packetsSent for s in stats.values() if s.type == "remote-outbound-rtp")
+        return next(sent, None)
 
     async def close(self) -> None:
         """Hang up; relayed addresses are given back."""
