@@ -10,7 +10,7 @@ from polyai_diag.failures import Failure
 from polyai_diag.model import Actor, Evidence, Guide, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 LOSS_WARN_PERCENT, LOSS_FAIL_PERCENT = 1.0, 3.0
 """Each way. What Twilio's SDK warns of; Teams calls a call poor at 10."""
@@ -32,6 +32,12 @@ SPREAD_LEAST_MS = 10.0
 
 An agent's speech that is sent in bursts makes its packets uneven, and leaves the checks alone.
 """
+_SOUND = (
+    *("audio-dropouts", "audio-distorted", "audio-channel-fault"),
+    *("audio-narrowband", "echo-heard", "clock-drift"),
+)
+"""What a gateway makes up for packets that are missing or late is another sound than was sent."""
+
 UNDELIVERED_LEAST, UNDELIVERED_LEAST_ECHO = 250, 100
 """Packets sent before a report on them is due (RFC 3550 §6.2); fewer where none came back."""
 
@@ -81,8 +87,13 @@ def no_audio_sent(facts: Facts) -> Iterator[Evidence | Seen]:
             yield Evidence(step=name, text="The call is connected: 0 packets sent")
 
 
-def _gateway_sends_nothing(facts: Facts) -> bool:
-    return any(data.get("gateway_packets_sent") == 0 for _, data in _calls(facts))
+def _has_nothing_to_echo(facts: Facts) -> bool:
+    """Whether the gateway sends nothing, or an echo of nothing."""
+    for _, data in _calls(facts):
+        is_echo = data.get("mode") == "echo" and _count(data, "packets_received") > 0
+        if is_echo or data.get("gateway_packets_sent") == 0:
+            return True
+    return False
 
 
 @cause(
@@ -97,8 +108,8 @@ def _gateway_sends_nothing(facts: Facts) -> bool:
     ),
     reference="RFC 3550 §6.4.2",
     breaks=("call", "audio"),
-    explains=("no-audio-received",),  # an echo has nothing to send back
-    explains_if=_gateway_sends_nothing,
+    explains=("no-audio-received", "silent-audio"),
+    explains_if=_has_nothing_to_echo,
 )
 def no_audio_delivered(facts: Facts) -> Iterator[Evidence | Seen]:
     """The gateway's RTCP arrives, and none of it reports on our packets.
@@ -197,18 +208,45 @@ def _over(facts: Facts, each_way_percent: float, round_trip_percent: float) -> l
         if one.due >= LEAST_PACKETS and one.interval[0] > each_way_percent
     ]
     rows = list(_out_and_back(facts))
-    lost, due = sum(row.lost for row in rows), sum(row.due for row in rows)
-    low, _ = loss_interval_percent(lost, due, sum(row.bursts for row in rows))
-    losing = [row for row in rows if row.lost]
-    alone = len({row.host for row in losing}) == 1 < len({row.host for row in rows})
-    if due >= LEAST_ROUND_TRIPS and low > round_trip_percent and not alone:
-        over += sorted(losing, key=lambda row: -row.due)
+    due, (low, _) = _together(rows)
+    if due >= LEAST_ROUND_TRIPS and low > round_trip_percent and not _is_one_servers(rows):
+        over += sorted((row for row in rows if row.lost), key=lambda row: -row.due)
     return over
 
 
+def _together(rows: Sequence[_Loss]) -> tuple[int, tuple[float, float]]:
+    """Return of how many packets how much is lost, with its 95 % interval in percent."""
+    due = sum(row.due for row in rows)
+    lost, bursts = sum(row.lost for row in rows), sum(row.bursts for row in rows)
+    return due, loss_interval_percent(lost, due, bursts)
+
+
+def _is_one_servers(rows: Sequence[_Loss]) -> bool:
+    """Whether one server loses clearly more than all others together."""
+    for host in {row.host for row in rows}:
+        _, (low, _) = _together([row for row in rows if row.host == host])
+        _, (_, high) = _together([row for row in rows if row.host != host])
+        if low > high:
+            return True
+    return False
+
+
 def _is_heavy(facts: Facts) -> bool:
-    """Whether so much is lost that retries are lost as well: calls fail of that."""
+    """Whether a call cannot be used with so much loss."""
     return bool(_over(facts, LOSS_FAIL_PERCENT, ROUND_TRIP_FAIL_PERCENT))
+
+
+def _breaks_more(facts: Facts) -> bool:
+    """Whether retries are likely to be lost as well, and sound is made up for what is missing.
+
+    That there is loss is certain by then: how much is taken as it was measured.
+    """
+    proofs = _over(facts, LOSS_WARN_PERCENT, ROUND_TRIP_WARN_PERCENT)
+    each_way = [one.lost / one.due for one in proofs if not one.host]
+    rows = [one for one in proofs if one.host]
+    out_and_back = sum(row.lost for row in rows) / max(1, sum(row.due for row in rows))
+    over = 100 * out_and_back > ROUND_TRIP_FAIL_PERCENT
+    return over or 100 * max(each_way, default=0.0) > LOSS_FAIL_PERCENT
 
 
 @cause(
@@ -227,9 +265,9 @@ def _is_heavy(facts: Facts) -> bool:
     explains=(
         *("setup-slow", "signaling-timeout", "stun-unreachable", "turn-unreachable"),
         *("ice-failed", "ice-disconnected", "dtls-failed", "no-audio-received"),
-        *("audio-dropouts", "high-jitter", "high-latency"),
+        *("high-latency", "high-jitter", *_SOUND),
     ),
-    explains_if=_is_heavy,
+    explains_if=_breaks_more,
 )
 def packet_loss(facts: Facts) -> Iterator[Evidence | Seen]:
     """More is lost than chance allows: received, sent, or out and back."""
@@ -309,7 +347,7 @@ def _effect_of_jitter(facts: Facts) -> Severity:
     reference="RFC 3550 §6.4.1",
     breaks=("call", "audio"),
     effect=_effect_of_jitter,
-    explains=("audio-dropouts",),
+    explains=_SOUND,
 )
 def high_jitter(facts: Facts) -> Iterator[Evidence | Seen]:
     """Packets come unevenly, and so do the answers to the checks of the path."""

@@ -233,11 +233,14 @@ class Call:
         """Ask the peer over the nominated pair, as a consent check does (RFC 7675); ms each."""
         round_trips = []
         for _ in range(count):
+            took_ms = None
             with contextlib.suppress(TimeoutError, OSError):
                 async with asyncio.timeout(CHECK_TIMEOUT_S):
-                    round_trips.append(await taps.check_pair(self.pc) * 1000)
+                    took_ms = await taps.check_pair(self.pc) * 1000
+            self.consent.checks_ms.append(took_ms)
+            round_trips.append(took_ms)
             await asyncio.sleep(0.02)
-        return round_trips
+        return [ms for ms in round_trips if ms is not None]
 
     async def packets_sent(self) -> int:
         """Return how many RTP packets have left."""

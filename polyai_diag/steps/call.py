@@ -85,7 +85,7 @@ async def _media(walk: Walk, own: Call, trace: Trace) -> bool:
     trace.progress("DTLS handshake", 0.4)
     if not await own.connect_dtls(trace):
         trace.fail("the DTLS handshake did not finish")
-        trace.data["checks"] = check_facts(own.consent.round_trips_ms, own.consent.first_answers)
+        trace.data["checks"] = check_facts(own.consent.checks_ms)
         await _measure_packet_size(walk, trace)
         return False
     trace.data["dtls_ms"] = round((time.monotonic() - started_s) * 1000, 1)

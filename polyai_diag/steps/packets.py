@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from polyai_diag.analysis.quality import differences_ms, jitter_of, median_interval, percentile
 from polyai_diag.analysis.streams import reported_loss_percent, stream_facts
+from polyai_diag.probes.consent import RESEND_MS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 async def packet_facts(own: Call) -> dict[str, Json]:
-    """Judge all packets of the call so far.
+    """Judge all packets of the call so far, and all checks of its path.
 
     `loss_…` is of what came from the gateway, `sent_loss_…` of what went there, by its own RTCP
     reports; `checks` went there and back.
@@ -34,7 +35,7 @@ async def packet_facts(own: Call) -> dict[str, Json]:
         "gateway_packets_sent": await own.gateway_sent(),
         "rtcp_rtt_ms": reports["rtt_ms"] if reports else None,
         **_delivered(reports),
-        "checks": check_facts(own.consent.round_trips_ms, own.consent.first_answers),
+        "checks": check_facts(own.consent.checks_ms),
     }
 
 
@@ -88,25 +89,23 @@ def _delivered(reports: dict[str, float | int | None] | None) -> dict[str, Json]
     }
 
 
-def check_facts(
-    round_trips_ms: Sequence[float], first_answers: Sequence[bool]
-) -> dict[str, Json] | None:
-    """Judge the consent checks: round trips, their spread, and how many first requests were lost.
+def check_facts(checks_ms: Sequence[float | None]) -> dict[str, Json] | None:
+    """Judge the checks of the path: round trips, their spread, how many first requests were lost.
 
-    `spread_ms` is the median |D| of neighbours: a check that had to be sent again is an outlier.
+    `spread_ms` is the mean |D| of neighbours, without those that had to be sent again.
     """
-    if not first_answers:
+    if not checks_ms:
         return None
-    lost = [not answered for answered in first_answers]
-    found: dict[str, Json] = {"sent": len(lost), "lost": sum(lost)}
-    if round_trips_ms:
-        ordered = sorted(round_trips_ms)
+    at_once = [ms if ms is not None and ms < RESEND_MS else None for ms in checks_ms]
+    ordered = sorted(ms for ms in checks_ms if ms is not None)
+    found: dict[str, Json] = {"sent": len(checks_ms), "lost": at_once.count(None)}
+    if ordered:
         found["rtt_ms"] = round(percentile(ordered, 0.5), 2)
         found["rtt_p95_ms"] = round(percentile(ordered, 0.95), 2)
         found["rtt_interval_ms"] = _rounded(median_interval(ordered))
-    spread = jitter_of(differences_ms(round_trips_ms))
+    spread = jitter_of(differences_ms(at_once))
     if spread is not None:
-        found["spread_ms"] = round(spread.p50_ms, 2)
+        found["spread_ms"] = round(spread.mean_ms, 2)
     return found
 
 
