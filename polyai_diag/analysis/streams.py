@@ -28,6 +28,8 @@ GAP_MS = 200.0
 MOST_GAPS = 20
 CHANCE = 0.01
 """Less likely than this by chance: then losses come in bursts."""
+LEAST_TO_TELL = 7
+"""Of bursts of two on average half are alone: that seven in a row are has such a chance."""
 _MOST_TESTED = 2000  # packets; with more of them the counts are scaled down
 
 
@@ -105,7 +107,8 @@ def loss_kind(lost: int, expected: int, bursts: int) -> str | None:
         return None
     if _chance_of_runs(lost, expected, bursts) < CHANCE:
         return "bursts"
-    return "random" if _chance_of_runs(lost, expected, lost // 2) < CHANCE else None
+    would_show = lost >= LEAST_TO_TELL and _chance_of_runs(lost, expected, lost // 2) < CHANCE
+    return "random" if would_show else None
 
 
 def _chance_of_runs(lost: int, expected: int, runs: int) -> float:
