@@ -136,7 +136,7 @@ def test_a_little_loss_explains_no_handshake_that_fails() -> None:
 
 
 def test_checks_of_the_path_tell_of_loss_where_no_servers_were_asked() -> None:
-    data = {"checks": {"sent": 34, "lost": 13, "rtt_ms": 20.0}}
+    data: dict[str, Any] = {"checks": {"sent": 34, "lost": 13, "rtt_ms": 20.0}}
     late = saw("dtls_handshake", "gateway", Failure.GENERIC_TIMEOUT, detail="not finished in 15 s")
     findings = judge(record(step("call", late, **data)))
     assert root_causes(findings) == ("packet-loss",)

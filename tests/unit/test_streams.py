@@ -76,7 +76,9 @@ def test_any_packets_are_judged(packets: list[tuple[int, int, float]]) -> None:
 # --- random or bursts -------------------------------------------------------------------------
 
 
-def kinds(rate_percent: float, burst: float, runs: int = 100, packets: int = 400) -> list[object]:
+def kinds(
+    rate_percent: float, burst: float, runs: int = 100, packets: int = 400
+) -> list[str | None]:
     found = []
     for seed in range(runs):
         lane = Lane(Fault(loss_percent=rate_percent, burst_packets=burst), seed)
