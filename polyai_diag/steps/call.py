@@ -57,6 +57,7 @@ async def connect_call(walk: Walk, trace: Trace) -> bool:
     started_s = time.monotonic()
     connected = await while_it_lasts(walk, own, _stages(walk, own, trace))
     if connected is None:
+        trace.data["checks"] = check_facts(own.consent.checks_ms)
         await keep_ending(walk, own, trace, started_s)
     return bool(connected)
 
