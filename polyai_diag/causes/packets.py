@@ -32,6 +32,7 @@ SPREAD_LEAST_MS = 10.0
 
 An agent's speech that is sent in bursts makes its packets uneven, and leaves the checks alone.
 """
+_GATEWAY = "the gateway"
 _SOUND = (
     *("audio-dropouts", "audio-distorted", "audio-channel-fault"),
     *("audio-narrowband", "echo-heard", "clock-drift"),
@@ -189,7 +190,7 @@ def _out_and_back(facts: Facts) -> Iterator[_Loss]:
         if isinstance(checks, dict) and _count(checks, "sent"):
             lost = _count(checks, "lost")
             what = "Out and back, checks of the call's path"
-            yield _round_trips(name, "the gateway", what, lost, _count(checks, "sent"), lost)
+            yield _round_trips(name, _GATEWAY, what, lost, _count(checks, "sent"), lost)
 
 
 def _round_trips(step: str, host: str, what: str, lost: int, due: int, bursts: int) -> _Loss:
@@ -222,8 +223,8 @@ def _together(rows: Sequence[_Loss]) -> tuple[int, tuple[float, float]]:
 
 
 def _is_one_servers(rows: Sequence[_Loss]) -> bool:
-    """Whether one server loses clearly more than all others together."""
-    for host in {row.host for row in rows}:
+    """Whether one STUN or TURN server loses clearly more than all others together."""
+    for host in {row.host for row in rows} - {_GATEWAY}:
         _, (low, _) = _together([row for row in rows if row.host == host])
         _, (_, high) = _together([row for row in rows if row.host != host])
         if low > high:

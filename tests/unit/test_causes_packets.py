@@ -112,6 +112,12 @@ def test_what_one_server_loses_is_its_own_matter() -> None:
     assert found(step("stun", servers=rows)) == {}
 
 
+def test_what_the_calls_own_path_loses_counts_though_servers_lose_nothing() -> None:
+    stun = step("stun", servers=[server(GATEWAY_STUN, 2, 60)])
+    named = found(stun, call(received(0, 60, 0), checks={"sent": 20, "lost": 14}))
+    assert "checks of the call's path: 14 of 20 lost" in texts(named["packet-loss"])
+
+
 def test_what_tcp_sends_again_is_no_loss_of_udp() -> None:
     rows = [server("turn:a.example.net", 20, 50, kind) for kind in ("tcp", "tls")]
     assert found(step("turn", urls=rows)) == {}
