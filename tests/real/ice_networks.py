@@ -140,8 +140,7 @@ TABLE = [
     Row(
         "checks lost, and the first flights of the handshake",
         rules=HANDSHAKE_LATE,
-        named=("packet-loss",),
-        beneath=frozenset({"setup-slow"}),
+        named=("packet-loss",),  # and mostly, not always, setup-slow beneath it
         verdict=Verdict.FAILED,
     ),
     Row(
