@@ -24,7 +24,8 @@ class Timeline:
     """Bins of one length, by the sender's clock from its first packet; None where none came.
 
     `late_ms` is how much later than the fastest of all a packet came, in the median of its bin,
-    and `latest_ms` at most. `jitter_ms` is the mean |D| of RFC 3550 §6.4.1.
+    and `latest_ms` at most. `jitter_ms` is the mean |D| of neighbours in sending
+    (`JitterFacts`).
     """
 
     every_s: float
@@ -50,7 +51,8 @@ def timeline(packets: Iterable[Packet]) -> Timeline | None:
         late[_bin(sent, every_s, bins)].append((came_s - sent - fastest_s) * 1000)
     for (sent, came_s, number), (then, then_s, then_number) in pairwise(ordered):
         place = _bin(then, every_s, bins)
-        uneven[place].append(abs((then_s - came_s) - (then - sent)) * 1000)
+        if (then_number - number) % 2**16 == 1:
+            uneven[place].append(abs((then_s - came_s) - (then - sent)) * 1000)
         lost[place] += max(0, (then_number - number - 1) % 2**16 if then_number != number else 0)
     return Timeline(
         every_s=every_s,

@@ -4,12 +4,12 @@ Importing this package enters every cause in the catalogue.
 """
 
 from polyai_diag.causes import (
-    audio,
     clock,
     gateway,
     ice,
     network,
     opus,
+    packets,
     signaling,
     sound,
     turn,
@@ -24,7 +24,6 @@ from polyai_diag.causes.engine import CAUSES, Cause, describe, judge, root_cause
 __all__ = [
     "CAUSES",
     "Cause",
-    "audio",
     "clock",
     "describe",
     "gateway",
@@ -32,6 +31,7 @@ __all__ = [
     "judge",
     "network",
     "opus",
+    "packets",
     "root_causes",
     "signaling",
     "sound",

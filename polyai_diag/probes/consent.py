@@ -43,6 +43,7 @@ class Consent:
         self.started_s = self.answered_s = 0.0
         self.sent = 0
         self.round_trips_ms: list[float] = []
+        self.checks_ms: list[float | None] = []  # whoever asked; None: no answer
 
     def start(self) -> None:
         """Check from now on."""
@@ -77,12 +78,15 @@ class Consent:
 
     async def _check(self) -> None:
         while True:
+            took_ms = None
             with contextlib.suppress(OSError):
                 self.sent += 1
-                round_trip_s = await taps.check_pair(self._pc, resends=RESENDS)
+                took_ms = await taps.check_pair(self._pc, resends=RESENDS) * 1000
                 self.answered_s = time.monotonic()
                 if len(self.round_trips_ms) < MAX_ROUND_TRIPS:
-                    self.round_trips_ms.append(round_trip_s * 1000)
+                    self.round_trips_ms.append(took_ms)
+            if len(self.checks_ms) < MAX_ROUND_TRIPS:
+                self.checks_ms.append(took_ms)
             await asyncio.sleep(CHECK_EVERY_S)
 
     async def _look(self) -> None:

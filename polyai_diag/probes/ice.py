@@ -233,11 +233,14 @@ class Call:
         """Ask the peer over the nominated pair, as a consent check does (RFC 7675); ms each."""
         round_trips = []
         for _ in range(count):
+            took_ms = None
             with contextlib.suppress(TimeoutError, OSError):
                 async with asyncio.timeout(CHECK_TIMEOUT_S):
-                    round_trips.append(await taps.check_pair(self.pc) * 1000)
+                    took_ms = await taps.check_pair(self.pc) * 1000
+            self.consent.checks_ms.append(took_ms)
+            round_trips.append(took_ms)
             await asyncio.sleep(0.02)
-        return round_trips
+        return [ms for ms in round_trips if ms is not None]
 
     async def packets_sent(self) -> int:
         """Return how many RTP packets have left."""
@@ -248,6 +251,7 @@ class Call:
         """Return what the gateway's RTCP receiver reports say of our packets; None without any.
 
         A report block for our stream exists only where packets of it arrived (RFC 3550 §6.4.2).
+        `packets_counted` is how many we had sent by then.
         """
         stats = await self.pc.getSenders()[0].getStats()
         for report in stats.values():
@@ -255,9 +259,16 @@ class Call:
                 rtt_s = report.roundTripTime
                 return {
                     "packets_lost": report.packetsLost,
+                    "packets_counted": report.packetsReceived + report.packetsLost,
                     "rtt_ms": None if rtt_s is None else round(rtt_s * 1000, 2),
                 }
         return None
+
+    async def gateway_sent(self) -> int | None:
+        """Return how many packets the gateway says that it has sent, None without a report."""
+        stats = await self.pc.getReceivers()[0].getStats()
+        sent = (s.packetsSent for s in stats.values() if s.type == "remote-outbound-rtp")
+        return next(sent, None)
 
     async def close(self) -> None:
         """Hang up; relayed addresses are given back."""

@@ -6,10 +6,10 @@ import asyncio
 import socket
 import time
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from polyai_diag import stun_message
+from polyai_diag.analysis.quality import differences_ms
 from polyai_diag.analysis.udp import (
     ASKED_AT_S,
     FIRST_STAGE,
@@ -85,8 +85,7 @@ class Bindings:
     @property
     def differences_ms(self) -> list[float]:
         """By how much the round trips of neighbours differ, where both came."""
-        neighbours = pairwise(self.round_trips_ms)
-        return [b - a for a, b in neighbours if a is not None and b is not None]
+        return differences_ms(self.round_trips_ms)
 
 
 def has_route(address: Address) -> bool:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from polyai_diag.model import InputError
 from polyai_diag.probes.waiting import happens_within
-from polyai_diag.steps.call import connect_call, packet_facts
+from polyai_diag.steps.call import connect_call
 from polyai_diag.steps.lasting import ending_of, goes_on, keep_ending, while_it_lasts
 from polyai_diag.steps.listening import listen
 from polyai_diag.steps.looping import loop_by_call, loop_by_opus, loop_by_relay
+from polyai_diag.steps.packets import packet_facts
 from polyai_diag.steps.walk import Walk, run_check
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ async def audio(walk: Walk, trace: Trace) -> None:
     trace.data["mode"] = "echo" if walk.echo else "agent"
     measuring = loop_by_call(walk, own, trace) if walk.echo else listen(walk, own, trace)
     measured = await while_it_lasts(walk, own, measuring)
-    trace.data.update(await packet_facts(own), gateway_reports=await own.reported())
+    trace.data.update(await packet_facts(own))
     if measured is None or not await goes_on(walk, own):
         await keep_ending(walk, own, trace, started_s)
     elif walk.signaling is not None and (walk.target.hold_s > 0 or walk.signaling.ended.is_set()):

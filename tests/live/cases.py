@@ -399,6 +399,8 @@ SOUND = [
     Case("healthy, a gateway 3 dB quieter", (sound(gain_db=-3),)),
     Case("healthy, 60 ms each way", (path(delay_ms=60),)),
     Case("healthy, packets up to 15 ms late", (path(jitter_ms=15),)),
+    Case("healthy, 1 % of the packets lost", (path(loss_percent=1),)),
+    Case("healthy, 75 ms each way", (path(delay_ms=75),)),
     Case(
         "healthy, an agent 10 dB quieter",
         (sound(gain_db=-10),),
