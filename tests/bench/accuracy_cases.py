@@ -142,9 +142,9 @@ def jump(v: Variation) -> Iterator[Missed]:
 
 
 def hum(v: Variation) -> Iterator[Missed]:
-    """Mains' hum while nothing else is heard; the one from 100 Hz up, the other at 50 or 60 as well."""
+    """Mains' hum while nothing else is heard: from 100 Hz up, or at 50 or 60 Hz as well."""
     rng, signal = v.rng(), v.signal
-    mains_hz, level = (50.0, 60.0)[v.seed % 2], float(rng.uniform(-60, -35))
+    mains_hz, level = (50.0, 60.0)[v.seed % 2], float(rng.uniform(-54, -35))
     fundamental = v.seed % 3 == 0
     numbers = [1, 2, 3, 5] if fundamental else [2, 3, 4, 6]
     levels = {n: level - 2 * place for place, n in enumerate(numbers)}
@@ -275,8 +275,13 @@ def channels(v: Variation) -> Iterator[Missed]:
     if v.mode.channels == 1:
         return
     kinds = ("both", "swapped", "left dead", "right dead", "mono sum")
-    matrices = ([[1, 0], [0, 1]], [[0, 1], [1, 0]], [[0, 0], [0, 1]], [[1, 0], [0, 0]],
-                [[0.5, 0.5], [0.5, 0.5]])  # fmt: skip
+    matrices = (
+        [[1, 0], [0, 1]],
+        [[0, 1], [1, 0]],
+        [[0, 0], [0, 1]],
+        [[1, 0], [0, 0]],
+        [[0.5, 0.5], [0.5, 0.5]],
+    )
     number = v.seed // 2 % len(kinds)
     facts = v.heard(v.signal.pcm @ np.array(matrices[number], np.float32))
     if facts.channels == "not measured":
@@ -295,6 +300,17 @@ def constant(v: Variation) -> Iterator[Missed]:
 
 
 CASES = (
-    delay_level_and_noise, distortion, drift, jump, hum, response, bandwidth, echo, dropouts, wrong_rate,
-    clipping, channels, constant,
-)  # fmt: skip
+    delay_level_and_noise,
+    distortion,
+    drift,
+    jump,
+    hum,
+    response,
+    bandwidth,
+    echo,
+    dropouts,
+    wrong_rate,
+    clipping,
+    channels,
+    constant,
+)

@@ -85,12 +85,12 @@ def hum(samples: int, mains_hz: float, levels_dbfs: dict[int, float]) -> NDArray
         np.sqrt(2) * decibels(level) * np.sin(2 * np.pi * number * mains_hz * t + number)
         for number, level in levels_dbfs.items()
     ]
-    return np.sum(lines, axis=0).astype(np.float32)
+    return np.asarray(np.sum(lines, axis=0), np.float32)
 
 
 def with_echo(sound: Sound, delay_ms: float, level_db: float) -> Sound:
     late = delayed(sound, delay_ms)[: len(sound)]
-    return sound + np.float32(decibels(level_db)) * late
+    return np.asarray(sound + np.float32(decibels(level_db)) * late, np.float32)
 
 
 def with_dropouts(

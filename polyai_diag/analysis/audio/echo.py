@@ -57,10 +57,8 @@ def find_echo(signal: ProbeSignal, heard: Heard, timing: Timing) -> tuple[Echo |
     at = part.start + timing.offset_at(part.start)
     sweep = _paced_sweep(part.stop - part.start, timing.drift_ppm or 0.0)
     kinds = [_arrivals(heard, chirps, furthest), _arrivals(heard, [(sweep, at)], furthest)]
-    if kinds[0] is not None and kinds[1] is not None:
-        early = slice(0, round(CHIRPS_FROM_S * SAMPLE_RATE_HZ))
-        kinds[0][early] = kinds[1][early]
-    told = [arrivals for arrivals in kinds if arrivals is not None]
+    first = [0 if kinds[1] is None else round(CHIRPS_FROM_S * SAMPLE_RATE_HZ), 0]
+    told = [(a, tells) for a, tells in zip(kinds, first, strict=True) if a is not None]
     return (_strongest(told) if told else None), bool(told)
 
 
@@ -94,15 +92,18 @@ def _arrivals(
     return np.asarray(arrivals / max(abs(float(arrivals[0])), 1e-12))
 
 
-def _strongest(kinds: list[NDArray[np.float64]]) -> Echo | None:
+def _strongest(kinds: list[tuple[NDArray[np.float64], int]]) -> Echo | None:
     """Return the arrival that stands highest over what lies around it.
 
-    Each kind counts by the inverse square of its own unrest there.
+    Each kind counts from where it tells, by the inverse square of its own unrest there.
     """
-    weights = [1 / np.square(np.maximum(_around(np.abs(kind)), 1e-7)) for kind in kinds]
-    sharp = np.sum(weights, axis=0)
-    mean = np.sum([kind * weight for kind, weight in zip(kinds, weights, strict=True)], axis=0)
-    mean = mean / sharp
+    sharp, mean = np.zeros(len(kinds[0][0])), np.zeros(len(kinds[0][0]))
+    for arrivals, tells in kinds:
+        weight = 1 / np.square(np.maximum(_around(np.abs(arrivals)), 1e-7))
+        weight[:tells] = 0
+        sharp += weight
+        mean += arrivals * weight
+    mean /= sharp
     over = np.abs(mean) * np.sqrt(sharp)
     over[: round(EARLIEST_S * SAMPLE_RATE_HZ)] = 0
     over[-BESIDE:] = 0

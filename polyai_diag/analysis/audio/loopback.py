@@ -10,8 +10,8 @@ import numpy as np
 from polyai_diag.analysis.audio.channels import NOT_MEASURED, channel_class
 from polyai_diag.analysis.audio.dropouts import Dropout, find_dropouts
 from polyai_diag.analysis.audio.echo import Echo, find_echo
-from polyai_diag.analysis.audio.levels import clipped_runs, level_dbfs
-from polyai_diag.analysis.audio.masking import Heard, one_channel, trusted
+from polyai_diag.analysis.audio.levels import FULL_SCALE, clipped_runs, level_dbfs
+from polyai_diag.analysis.audio.masking import LIKE_S, Heard, one_channel, settled, trusted
 from polyai_diag.analysis.audio.noise import Hum, NoiseBands, Quiet
 from polyai_diag.analysis.audio.rate import tone_ratio, undone
 from polyai_diag.analysis.audio.response import Response, SweepResponse, band_centres
@@ -102,13 +102,24 @@ class _Loopback:
         timing: Timing,
     ) -> None:
         self._signal, self._received, self._lost = signal, received, lost
-        self._heard, self._timing = heard, timing
+        self._timing = timing
+        self._heard = self._settled(heard)
         self._sent_tone = self._tone_sent()
+
+    def _settled(self, heard: Heard) -> Heard:
+        """Return the same sound, trusted only where the decoder is itself again."""
+        if self._lost is None or not len(self._timing.sent):
+            return heard
+        start = -round(float(np.median(self._timing.offsets)))
+        sent, _ = Heard(self._signal.pcm[:, 0], np.zeros(0, bool)).part(
+            slice(start, start + len(heard.sound))
+        )
+        return Heard(heard.sound, settled(heard.good, heard.sound, sent))
 
     def facts(self, rate_ratio: float | None = None) -> LoopbackFacts:
         """Return all that can be told; with the ratio of a rate that had to be undone first."""
         found: dict[str, object] = {
-            "clipped_runs": clipped_runs(self._received * self._heard.good[:, None]),
+            "clipped_runs": self._clipped_runs(),
             "sent_level_dbfs": self._sent_tone.level_dbfs,
             "level_dbfs": level_dbfs(self._heard.sound),
             "masked_share": self._masked_share(),
@@ -116,18 +127,26 @@ class _Loopback:
         if not len(self._timing.sent):
             reasons = dict.fromkeys((*_MEASURES, *_NONE_MAY_BE_FOUND), NOT_FOUND)
             return _facts(self._signal, self._timing, found, reasons)
-        found |= self._of_time() | self._of_tone() | self._of_silence() | self._of_the_rest()
+        quiet = self._quiet()
+        found |= self._of_time() | self._of_silence(quiet) | self._of_the_rest()
+        found |= self._of_tone(quiet.level_dbfs())
         found |= self._of_sweep(found.get("gain_db"))  # type: ignore[arg-type]
-        found["snr_db"] = _difference(found.get("level_dbfs"), found["noise_dbfs"])
-        found["hum"] = self._quiet().hum(found["response"])  # type: ignore[arg-type]
+        found["hum"] = quiet.hum(found["response"])  # type: ignore[arg-type]
         found["echo"], told = find_echo(self._signal, self._heard, self._timing)
         reasons = {} if told else {"echo": TOO_LITTLE}
-        if found["noise_dbfs"] is None:
+        if not quiet.shows_hum:
             reasons["hum"] = TOO_LITTLE
         if rate_ratio is not None:
             found |= {"rate_ratio": rate_ratio, **dict.fromkeys(_OF_CLOCKS)}
             reasons |= dict.fromkeys(_OF_CLOCKS, WRONG_RATE)
         return _facts(self._signal, self._timing, found, reasons)
+
+    def _clipped_runs(self) -> int:
+        loud = np.flatnonzero(np.abs(self._received).max(axis=1, initial=0) >= FULL_SCALE)
+        if not len(loud):
+            return 0
+        span = slice(loud[0], loud[-1] + 1)
+        return clipped_runs(self._received[span] * self._heard.good[span, None])
 
     def _of_time(self) -> dict[str, object]:
         timing = self._timing
@@ -138,7 +157,7 @@ class _Loopback:
             "drift_uncertainty_ppm": timing.drift_uncertainty_ppm,
         }
 
-    def _of_tone(self) -> dict[str, object]:
+    def _of_tone(self, noise_dbfs: float | None) -> dict[str, object]:
         span = _inner(self._timing.shifted(self._signal.tone))
         stretches = self._heard.stretches(span, PIECE_LEAST)
         tone = measure_tone([self._heard.sound[stretch] for stretch in stretches])
@@ -152,10 +171,10 @@ class _Loopback:
             "sinad_db": tone.sinad_db,
             "rate_ratio": tone.frequency_hz / self._sent_tone.frequency_hz,
             "speech_gain_db": self._speech_gain_db(),
+            "snr_db": None if noise_dbfs is None else tone.level_dbfs - noise_dbfs,
         }
 
-    def _of_silence(self) -> dict[str, object]:
-        quiet = self._quiet()
+    def _of_silence(self, quiet: Quiet) -> dict[str, object]:
         return {
             "noise_dbfs": quiet.level_dbfs(),
             "noise_bands": quiet.bands(),
@@ -164,7 +183,8 @@ class _Loopback:
 
     def _quiet(self) -> Quiet:
         span = _inner(self._timing.shifted(self._signal.silence))
-        return Quiet(tuple(self._received[s] for s in self._heard.stretches(span, PIECE_LEAST)))
+        pieces = tuple(self._received[s] for s in self._heard.stretches(span, PIECE_LEAST))
+        return Quiet(pieces, span.stop - span.start)
 
     def _of_sweep(self, gain_db: float | None) -> dict[str, object]:
         part = self._signal.sweep
@@ -180,10 +200,12 @@ class _Loopback:
         }
 
     def _of_the_rest(self) -> dict[str, object]:
+        good = trusted(self._lost, len(self._received), LIKE_S)
+        like = self._settled(Heard(self._heard.sound, good))
         sides = [self._side(part) for part in (self._signal.left, self._signal.right)]
         return {
             "channels": channel_class(*sides),
-            "dropouts": find_dropouts(self._signal, self._heard, self._timing),
+            "dropouts": find_dropouts(self._signal, like, self._timing),
         }
 
     def _side(self, part: slice) -> NDArray[np.float32]:
@@ -237,10 +259,6 @@ def _facts(
         not_measured=missing | reasons,
         **known,  # type: ignore[arg-type]
     )
-
-
-def _difference(one: object, other: object) -> float | None:
-    return one - other if isinstance(one, float) and isinstance(other, float) else None
 
 
 def _inner(span: slice) -> slice:

@@ -15,7 +15,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BEFORE_S = 0.003  # the overlap of two frames (RFC 6716 §4.3.7)
-AFTER_S = 0.06  # the decoder goes on from a state that it never reached; three frames mend it
+MENDED_S = 0.12  # the decoder goes on from a state that it never reached: to -30 dB in six frames
+BLOCK = 480  # 10 ms
+RAVING = 1.25
+LOUD_FROM = 0.02
+RAVES_BLOCKS = 120  # 1.2 s
+BESIDE_BLOCKS = 12  # what swells has ebbed before
+LIKE_S = 0.04  # and so far that the sound resembles itself, in two
 
 
 @dataclass(frozen=True)
@@ -41,15 +47,45 @@ class Heard:
         return [slice(span.start + a, span.start + b) for a, b in runs(good) if b - a >= least]
 
 
-def trusted(lost: NDArray[np.bool_] | None, samples: int) -> NDArray[np.bool_]:
+def trusted(
+    lost: NDArray[np.bool_] | None, samples: int, after_s: float = MENDED_S
+) -> NDArray[np.bool_]:
     """Return which samples a lost packet has not spoiled, neither itself nor in what follows."""
     good = np.ones(samples, bool)
     if lost is None:
         return good
-    before, after = round(BEFORE_S * SAMPLE_RATE_HZ), round(AFTER_S * SAMPLE_RATE_HZ)
+    before, after = round(BEFORE_S * SAMPLE_RATE_HZ), round(after_s * SAMPLE_RATE_HZ)
     for begins, ends in runs(lost[:samples]):
         good[max(0, begins - before) : ends + after] = False
     return good
+
+
+def settled(
+    good: NDArray[np.bool_], sound: NDArray[np.float32], sent: NDArray[np.float32]
+) -> NDArray[np.bool_]:
+    """Return the trusted samples less those in which the decoder raves after a loss.
+
+    On so steady a sound as a sweep SILK's long-term prediction may swell for a second after a
+    lost packet, as loud as you like. `sent` stands where it came back; both are of one length.
+    """
+    levels, expected = _levels(sound), _levels(sent)
+    steady = expected > LOUD_FROM
+    if good.all() or not steady.any():
+        return good
+    gain = float(np.median(levels[steady] / expected[steady]))
+    around = np.max([np.roll(expected, -1), expected, np.roll(expected, 1)], axis=0)
+    raving = levels > RAVING * gain * around + LOUD_FROM
+    lost = _levels(np.asarray(~good, np.float32)) > 0
+    after = np.convolve(lost, np.ones(RAVES_BLOCKS))[: len(lost)] > 0
+    spoiled = np.convolve(raving & after, np.ones(2 * BESIDE_BLOCKS + 1), mode="same") > 0
+    kept = good.copy()
+    kept[: len(spoiled) * BLOCK] &= ~np.repeat(spoiled, BLOCK)
+    return kept
+
+
+def _levels(sound: NDArray[np.float32]) -> NDArray[np.float32]:
+    blocks = sound[: len(sound) // BLOCK * BLOCK].reshape(-1, BLOCK)
+    return np.asarray(np.sqrt(np.einsum("ij,ij->i", blocks, blocks) / BLOCK))
 
 
 def runs(flags: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:

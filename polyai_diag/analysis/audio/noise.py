@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 FLOOR_DBFS = -120.0
 PIECE_LEAST = 9600  # 0.2 s
+HUM_PIECE_LEAST = 26_400  # 0.55 s
+HUM_GRID = 96_000  # a bin every half a hertz, or finer
+MOST_OF_IT = 0.7
 THIRD_OCTAVES = range(-13, 13)  # around 1 kHz: 50 Hz to 16 kHz (IEC 61260-1, base ten)
 MAINS_HZ = (50.0, 60.0)
 HARMONICS = 12
@@ -48,6 +51,12 @@ class Quiet:
     """The stretches in which nothing was sent, each of shape (samples, channels)."""
 
     pieces: tuple[NDArray[np.float32], ...]
+    sent: int  # samples of silence that were sent
+
+    @property
+    def shows_hum(self) -> bool:
+        """Whether one piece is long enough to tell a harmonic from what lies beside it."""
+        return max(map(len, self.pieces), default=0) >= HUM_PIECE_LEAST
 
     def level_dbfs(self) -> float | None:
         """Return the level of all there is, a constant apart; None where too little arrived."""
@@ -64,8 +73,8 @@ class Quiet:
         return float(means[int(np.argmax(np.abs(means)))])
 
     def bands(self) -> NoiseBands | None:
-        """Return the noise in third octaves."""
-        if not self._long():
+        """Return the noise in third octaves; None where much of it was lost: it wavers."""
+        if sum(map(len, self.pieces)) < MOST_OF_IT * self.sent:
             return None
         spectra = [(_spectrum(piece, tukey(len(piece), 0.1)), len(piece)) for piece in self.pieces]
         centres = [1000 * 10 ** (number / 10) for number in THIRD_OCTAVES]
@@ -82,10 +91,10 @@ class Quiet:
 
     def hum(self, response: Response | None) -> Hum | None:
         """Return the mains' hum with what the path took from its low end given back."""
-        if not self._long():
+        if not self.shows_hum:
             return None
         piece = max(self.pieces, key=len)  # alone, for its resolution
-        spectrum = _spectrum(piece, np.hanning(len(piece)))
+        spectrum = _spectrum(piece, np.hanning(len(piece)), HUM_GRID)
         found = [_comb(*spectrum, mains_hz, response) for mains_hz in MAINS_HZ]
         level, mains_hz = max(zip(found, MAINS_HZ, strict=True))
         return Hum(mains_hz, _decibels(level)) if _decibels(level) > HUM_LEAST_DBFS else None
@@ -95,10 +104,10 @@ class Quiet:
 
 
 def _spectrum(
-    piece: NDArray[np.float32], window: NDArray[np.float64]
+    piece: NDArray[np.float32], window: NDArray[np.float64], least: int = 0
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return frequencies and the mean square in each bin."""
-    size = next_fast_len(4 * len(piece), real=True)
+    size = next_fast_len(max(least, len(piece)), real=True)
     tapered = (piece - piece.mean(axis=0)) * window[:, None]
     spectrum = np.square(np.abs(rfft(tapered, size, axis=0))).mean(axis=1)
     return rfftfreq(size, 1 / SAMPLE_RATE_HZ), spectrum * 2 / size / np.sum(np.square(window))
@@ -120,6 +129,8 @@ def _comb(
 ) -> float:
     """Return the mean square of the harmonics that stand out of the noise beside them."""
     total = 0.0
+    low = frequency_hz < (HARMONICS + 1) * mains_hz
+    frequency_hz, power = frequency_hz[low], power[low]
     for number in range(1, HARMONICS + 1):
         away = np.abs(frequency_hz - number * mains_hz)
         line, beside = away <= HUM_HALF_HZ * 2, (away > 6) & (away <= 15)

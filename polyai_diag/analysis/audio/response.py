@@ -30,7 +30,8 @@ REFERENCE_HZ = (800.0, 1250.0)
 MIDDLE_HZ = (300.0, 3000.0)
 BANDWIDTH_DROP_DB = 12.0
 EDGE_SMOOTHING_HZ = 150.0
-MEASURED_SHARE = 0.6  # of a frequency's sweep must have arrived
+BANDWIDTH_STEP_HZ = 25.0
+MEASURED_SHARE = 0.9  # of a frequency's sweep must have arrived
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,9 @@ class SweepResponse:
         inside = (self._frequency_hz >= SWEEP_HZ[0]) & (self._frequency_hz <= SWEEP_HZ[1])
         weight = np.where(inside, self._frequency_hz, 0.0)
         heard_sent = rfft(sent * good, self._size)
-        self._cross = rfft(received * good, self._size) * np.conj(heard_sent) * weight
+        heard_received = rfft(received * good, self._size)
+        self._cross = heard_received * np.conj(heard_sent) * weight
+        self._received = np.square(np.abs(heard_received)) * weight
         self._own = np.square(np.abs(heard_sent)) * weight
         whole = heard_sent if good.all() else rfft(sent, self._size)
         self._all = np.square(np.abs(whole)) * weight
@@ -103,27 +106,37 @@ class SweepResponse:
         )
 
     def bandwidth_hz(self) -> float | None:
-        """Return where the response falls 12 dB under the middle for good.
+        """Return where what came back falls 12 dB under the middle for good, out against in.
 
-        None where lost packets carried that edge.
+        Powers are compared: a codec makes up the high end, and does not keep its waveform. None
+        where lost packets carried that edge.
         """
-        frequency_hz, decibels = self.spectrum
-        inside = (frequency_hz >= MIDDLE_HZ[0]) & (frequency_hz <= MIDDLE_HZ[1])
-        if np.isnan(decibels[inside]).all():
+        out, own, whole = (self._evened(x) for x in (self._received, self._own, self._all))
+        frequency_hz = np.arange(len(out)) * BANDWIDTH_STEP_HZ
+        with np.errstate(divide="ignore", invalid="ignore"):
+            decibels = 10 * np.log10(np.maximum(out / own, 1e-12))
+        decibels[own < MEASURED_SHARE * whole] = np.nan
+        decibels[(frequency_hz < MIDDLE_HZ[0]) | (frequency_hz > SWEEP_HZ[1] - 500)] = np.nan
+        middle = decibels[frequency_hz <= MIDDLE_HZ[1]]
+        if np.isnan(middle).all():
             return None
-        middle = float(np.nanmedian(decibels[inside]))
-        taps = np.ones(round(EDGE_SMOOTHING_HZ * GRID / SAMPLE_RATE_HZ))
-        power = np.convolve(10 ** (decibels / 10), taps / len(taps), mode="same")
-        loss_db = middle - 10 * np.log10(np.maximum(power, 1e-12))
+        loss_db = float(np.nanmedian(middle)) - decibels
         passed = np.flatnonzero(loss_db < BANDWIDTH_DROP_DB)
-        known = np.flatnonzero(~np.isnan(loss_db))
-        if not len(passed) or passed[-1] == known[-1]:
-            return float(frequency_hz[passed[-1]]) if len(passed) else None
         last = int(passed[-1])
+        if last == int(np.flatnonzero(~np.isnan(loss_db))[-1]):
+            return float(frequency_hz[last])
         if np.isnan(loss_db[last + 1]):
             return None
         way = (BANDWIDTH_DROP_DB - loss_db[last]) / (loss_db[last + 1] - loss_db[last])
-        return float(frequency_hz[last] + way * frequency_hz[1])
+        return float(frequency_hz[last] + way * BANDWIDTH_STEP_HZ)
+
+    def _evened(self, power: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the power in steps of 25 Hz, each over 150."""
+        edges_hz = np.arange(0, SAMPLE_RATE_HZ / 2, BANDWIDTH_STEP_HZ)
+        sums = np.concatenate([[0.0], np.cumsum(power)])
+        half = EDGE_SMOOTHING_HZ / 2
+        first, last = np.searchsorted(self._frequency_hz, [edges_hz - half, edges_hz + half])
+        return np.asarray(sums[last] - sums[first])
 
 
 def band_centres() -> NDArray[np.float64]:

@@ -26,6 +26,7 @@ JUMP_LEAST_MS = 0.5  # a smaller step is not told from the codec's own unrest
 STEADY_S = 0.001  # two chirps whose offsets differ by less belong together
 DRIFT_MOST = 1e-3
 PENALTY = 0.7  # what a jump must gain in chirps to be believed
+PENALTY_PER_S = 0.3
 BASELINE_SHARE = 1 / 3
 CONFIDENCE = 1.96
 
@@ -162,7 +163,7 @@ def _ppm(ratio: float | None) -> float | None:
 
 
 def _decimated(sound: NDArray[np.float32]) -> NDArray[np.float32]:
-    taps = firwin(121, 7600, fs=SAMPLE_RATE_HZ).astype(np.float32)
+    taps = firwin(61, 7400, fs=SAMPLE_RATE_HZ).astype(np.float32)
     return np.asarray(resample_poly(sound, 1, DECIMATION, window=taps), np.float32)
 
 
@@ -197,7 +198,9 @@ def _matched(
                 change = abs((peaks[j] - peaks[m]) - (starts[i] - starts[k]))
                 steady = STEADY_S * SAMPLE_RATE_HZ / DECIMATION
                 steady += DRIFT_MOST * (starts[i] - starts[k])
-                value = best[earlier][0] - (PENALTY if change > steady else 0.0)
+                value = best[earlier][0]
+                if change > steady:  # of two that explain as much, the smaller jump
+                    value -= PENALTY + PENALTY_PER_S * DECIMATION * change / SAMPLE_RATE_HZ
                 worth, before = max((worth, before), (value, earlier))
         best.append((worth + float(heights[j]), before))
     chain: list[tuple[int, int]] = []
