@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 CHECK_EVERY_S = 0.5
 LOOK_EVERY_S = 0.25
+RESEND_MS = 500  # aioice's first
 RESENDS = 1  # so that a check takes 1.5 s at the most, and a round trip of a second is no loss
 SILENT_S = 4.0
 """Neither a check answered nor a packet: browsers call it disconnected by then."""
@@ -61,6 +62,12 @@ class Consent:
     def heard_s(self) -> float:
         """When the path last gave a sign of life: an answer or a packet."""
         return max(self.answered_s, self.packet_s)
+
+    @property
+    def lossy(self) -> bool:
+        """Whether a check had to be sent again, or was not answered at all."""
+        unanswered = self.sent - len(self.round_trips_ms) > 1  # one may be under way
+        return unanswered or max(self.round_trips_ms, default=0.0) >= RESEND_MS
 
     @property
     def packet_s(self) -> float:

@@ -84,7 +84,7 @@ async def stun(walk: Walk, trace: Trace) -> None:
         row for rows in await asyncio.gather(*(_ask(u, walk, trace) for u in urls)) for row in rows
     ]
     answering = [result for result in asked if result.answered]
-    walk.udp_silent = any(result.sent for result in asked) and not answering
+    walk.udp_silent = not answering if any(result.sent for result in asked) else None
     walk.stun_url = next((r.url for r in answering if r.url.startswith("stun:")), None)
     trace.data["udp"] = _standing(asked, online=walk.signaling is not None)
     left_out = len(_all_udp_servers(walk)) - len(urls)

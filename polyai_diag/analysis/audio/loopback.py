@@ -1,31 +1,44 @@
-"""The probe signal out and back: delay, level, spectrum. Pure."""
+"""The probe signal out and back: what came of it, each measure in a room of its own. Pure."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.signal import fftconvolve
 
+from polyai_diag.analysis.audio.channels import NOT_MEASURED, channel_class
+from polyai_diag.analysis.audio.dropouts import Dropout, find_dropouts
+from polyai_diag.analysis.audio.echo import Echo, find_echo
 from polyai_diag.analysis.audio.levels import clipped_runs, level_dbfs
-from polyai_diag.analysis.audio.signal import SAMPLE_RATE_HZ, SWEEP_HZ, TONE_HZ
+from polyai_diag.analysis.audio.masking import Heard, one_channel, trusted
+from polyai_diag.analysis.audio.noise import Hum, NoiseBands, Quiet
+from polyai_diag.analysis.audio.rate import tone_ratio, undone
+from polyai_diag.analysis.audio.response import Response, SweepResponse, band_centres
+from polyai_diag.analysis.audio.signal import SAMPLE_RATE_HZ
+from polyai_diag.analysis.audio.timing import DelayJump, Timing, find_chirps
+from polyai_diag.analysis.audio.tone import PIECE_LEAST, Tone, measure_tone
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from polyai_diag.analysis.audio.signal import ProbeSignal
 
-CORRELATION_LEAST = 0.5  # a chirp that resembles less than this is not found
 EDGE_S = 0.05
-BANDWIDTH_DROP_DB = 12.0
-BANDS_PER_OCTAVE = 6
-LOWEST_BAND_HZ = 50.0
+RATE_OFF_LEAST = 0.002  # no clock drifts so far: another sample rate
+TOO_LITTLE = "too little of what it needs arrived"
+NOT_FOUND = "the probe's chirps did not come back"
+WRONG_RATE = "the sound comes back at another sample rate"
 
 
 @dataclass(frozen=True)
 class LoopbackFacts:
-    """What came back of the probe signal; None where it could not be measured."""
+    """What came back of the probe signal; None where it could not be measured.
+
+    `not_measured` gives the reason for each such field by its name.
+    """
 
     chirps_sent: int
     chirps_found: int
@@ -40,139 +53,207 @@ class LoopbackFacts:
     frequency_hz: tuple[float, ...] = ()
     sent_dbfs: tuple[float, ...] = ()
     received_dbfs: tuple[float, ...] = ()
+    delay_jumps: tuple[DelayJump, ...] = ()
+    drift_ppm: float | None = None
+    drift_uncertainty_ppm: float | None = None
+    dc: float | None = None
+    noise_bands: NoiseBands | None = None
+    hum: Hum | None = None
+    sinad_db: float | None = None
+    snr_db: float | None = None
+    speech_gain_db: float | None = None
+    response: Response | None = None
+    channels: str = NOT_MEASURED
+    dropouts: tuple[Dropout, ...] = ()
+    masked_share: float = 0.0
+    echo: Echo | None = None
+    rate_ratio: float | None = None
+    not_measured: Mapping[str, str] = field(default_factory=dict)
 
 
-def analyze_loopback(signal: ProbeSignal, received: NDArray[np.float32]) -> LoopbackFacts:
+def analyze_loopback(
+    signal: ProbeSignal, received: NDArray[np.float32], lost: NDArray[np.bool_] | None = None
+) -> LoopbackFacts:
     """Find the probe signal in what was received, shape (samples, channels), and compare.
 
-    A signal turned upside down is found as well: it is heard the same.
+    `lost` marks the samples that lost packets carried: they, and what the decoder made of the
+    frames right after them, are not measured.
     """
-    sent, mono = signal.pcm[:, 0], received.mean(axis=1)
-    offsets = _chirp_offsets(signal, mono)
-    sent_tone = _inner(sent, signal.tone, 0)
-    if not offsets:
-        return LoopbackFacts(
-            len(signal.chirp_starts), 0, None, None, level_dbfs(mono), level_dbfs(sent_tone),
-            None, None, None, clipped_runs(received),
-        )  # fmt: skip
-    offset = float(np.median(offsets))
-    shift = round(offset)
-    tone = _inner(mono, signal.tone, shift)
-    frequency_hz, sent_bands = _bands(_part(sent, signal.sweep, 0))
-    _, received_bands = _bands(_part(mono, signal.sweep, shift))
+    heard = Heard(one_channel(received), trusted(lost, len(received)))
+    timing = find_chirps(signal, heard)
+    ratio = tone_ratio(heard) if len(timing.sent) < 2 else None
+    if ratio is None or abs(ratio - 1) < RATE_OFF_LEAST:
+        return _Loopback(signal, received, lost, heard, timing).facts()
+    received, lost = undone(received, lost, ratio)
+    heard = Heard(one_channel(received), trusted(lost, len(received)))
+    at_its_pace = _Loopback(signal, received, lost, heard, find_chirps(signal, heard))
+    return at_its_pace.facts(rate_ratio=ratio)
+
+
+class _Loopback:
+    """One received sound under the instruments."""
+
+    def __init__(
+        self,
+        signal: ProbeSignal,
+        received: NDArray[np.float32],
+        lost: NDArray[np.bool_] | None,
+        heard: Heard,
+        timing: Timing,
+    ) -> None:
+        self._signal, self._received, self._lost = signal, received, lost
+        self._heard, self._timing = heard, timing
+        self._sent_tone = self._tone_sent()
+
+    def facts(self, rate_ratio: float | None = None) -> LoopbackFacts:
+        """Return all that can be told; with the ratio of a rate that had to be undone first."""
+        found: dict[str, object] = {
+            "clipped_runs": clipped_runs(self._received * self._heard.good[:, None]),
+            "sent_level_dbfs": self._sent_tone.level_dbfs,
+            "level_dbfs": level_dbfs(self._heard.sound),
+            "masked_share": self._masked_share(),
+        }
+        if not len(self._timing.sent):
+            reasons = dict.fromkeys((*_MEASURES, *_NONE_MAY_BE_FOUND), NOT_FOUND)
+            return _facts(self._signal, self._timing, found, reasons)
+        found |= self._of_time() | self._of_tone() | self._of_silence() | self._of_the_rest()
+        found |= self._of_sweep(found.get("gain_db"))  # type: ignore[arg-type]
+        found["snr_db"] = _difference(found.get("level_dbfs"), found["noise_dbfs"])
+        found["hum"] = self._quiet().hum(found["response"])  # type: ignore[arg-type]
+        found["echo"], told = find_echo(self._signal, self._heard, self._timing)
+        reasons = {} if told else {"echo": TOO_LITTLE}
+        if found["noise_dbfs"] is None:
+            reasons["hum"] = TOO_LITTLE
+        if rate_ratio is not None:
+            found |= {"rate_ratio": rate_ratio, **dict.fromkeys(_OF_CLOCKS)}
+            reasons |= dict.fromkeys(_OF_CLOCKS, WRONG_RATE)
+        return _facts(self._signal, self._timing, found, reasons)
+
+    def _of_time(self) -> dict[str, object]:
+        timing = self._timing
+        return {
+            "offset_samples": float(np.median(timing.offsets)),
+            "delay_jumps": timing.jumps,
+            "drift_ppm": timing.drift_ppm,
+            "drift_uncertainty_ppm": timing.drift_uncertainty_ppm,
+        }
+
+    def _of_tone(self) -> dict[str, object]:
+        span = _inner(self._timing.shifted(self._signal.tone))
+        stretches = self._heard.stretches(span, PIECE_LEAST)
+        tone = measure_tone([self._heard.sound[stretch] for stretch in stretches])
+        if tone is None:
+            return {}
+        gain_db = tone.level_dbfs - self._sent_tone.level_dbfs
+        return {
+            "gain_db": gain_db,
+            "level_dbfs": tone.level_dbfs,
+            "thd_n_db": tone.thd_n_db,
+            "sinad_db": tone.sinad_db,
+            "rate_ratio": tone.frequency_hz / self._sent_tone.frequency_hz,
+            "speech_gain_db": self._speech_gain_db(),
+        }
+
+    def _of_silence(self) -> dict[str, object]:
+        quiet = self._quiet()
+        return {
+            "noise_dbfs": quiet.level_dbfs(),
+            "noise_bands": quiet.bands(),
+            "dc": quiet.constant(),
+        }
+
+    def _quiet(self) -> Quiet:
+        span = _inner(self._timing.shifted(self._signal.silence))
+        return Quiet(tuple(self._received[s] for s in self._heard.stretches(span, PIECE_LEAST)))
+
+    def _of_sweep(self, gain_db: float | None) -> dict[str, object]:
+        part = self._signal.sweep
+        sent = self._signal.pcm[part, 0]
+        received, good = self._heard.part(self._timing.shifted(part))
+        sweep = SweepResponse(self._signal, self._heard, self._timing)
+        return {
+            "response": sweep.response(gain_db),
+            "bandwidth_hz": sweep.bandwidth_hz(),
+            "frequency_hz": tuple(round(float(f), 1) for f in band_centres()),
+            "sent_dbfs": _bands(sent * good),
+            "received_dbfs": _bands(received * good),
+        }
+
+    def _of_the_rest(self) -> dict[str, object]:
+        sides = [self._side(part) for part in (self._signal.left, self._signal.right)]
+        return {
+            "channels": channel_class(*sides),
+            "dropouts": find_dropouts(self._signal, self._heard, self._timing),
+        }
+
+    def _side(self, part: slice) -> NDArray[np.float32]:
+        """Return what arrived of one channel's sweep; nothing where half of it was lost."""
+        span = _inner(self._timing.shifted(part))
+        stretches = self._heard.stretches(span, 1)
+        arrived = [self._received[stretch] for stretch in stretches]
+        whole = sum(map(len, arrived)) >= (span.stop - span.start) / 2
+        return np.concatenate(arrived) if whole else self._received[:0]
+
+    def _speech_gain_db(self) -> float | None:
+        """Return how much louder speech came back: what a tone's gain is not, an AGC does."""
+        part = self._signal.speech
+        received, good = self._heard.part(self._timing.shifted(part))
+        sent = self._signal.pcm[part, 0]
+        if not good.any():
+            return None
+        return level_dbfs(received[good]) - level_dbfs(sent[good])
+
+    def _tone_sent(self) -> Tone:
+        tone = measure_tone([self._signal.pcm[_inner(self._signal.tone), 0]])
+        assert tone is not None  # noqa: S101 - our own signal holds its tone
+        return tone
+
+    def _masked_share(self) -> float:
+        if self._lost is None or not len(self._lost):
+            return 0.0
+        return float(np.mean(~self._heard.good))
+
+
+_OF_CLOCKS = ("drift_ppm", "drift_uncertainty_ppm")
+_MEASURES = (
+    "offset_samples", "gain_db", "noise_dbfs", "noise_bands", "thd_n_db", "sinad_db", "snr_db",
+    "speech_gain_db", "bandwidth_hz", "response", "drift_ppm", "drift_uncertainty_ppm", "dc",
+    "rate_ratio",
+)  # fmt: skip
+_NONE_MAY_BE_FOUND = ("delay_jumps", "dropouts", "channels", "hum", "echo")  # which is an answer
+
+
+def _facts(
+    signal: ProbeSignal, timing: Timing, found: dict[str, object], reasons: dict[str, str]
+) -> LoopbackFacts:
+    """Gather what was found, with a reason for what was not."""
+    known = dict.fromkeys(_MEASURES) | found
+    missing = {name: TOO_LITTLE for name in (*_MEASURES, "dropouts") if known.get(name) is None}
+    if known.get("dropouts") is None:
+        known["dropouts"] = ()
     return LoopbackFacts(
         chirps_sent=len(signal.chirp_starts),
-        chirps_found=len(offsets),
-        offset_samples=offset,
-        gain_db=_amplitude_db(tone) - _amplitude_db(sent_tone),
-        level_dbfs=level_dbfs(tone),
-        sent_level_dbfs=level_dbfs(sent_tone),
-        noise_dbfs=level_dbfs(_inner(received, signal.silence, shift)),
-        thd_n_db=_thd_n_db(tone),
-        bandwidth_hz=_bandwidth_hz(frequency_hz, sent_bands, received_bands),
-        clipped_runs=clipped_runs(received),
-        frequency_hz=tuple(round(float(f), 1) for f in frequency_hz),
-        sent_dbfs=tuple(round(float(b), 2) for b in sent_bands),
-        received_dbfs=tuple(round(float(b), 2) for b in received_bands),
+        chirps_found=len(timing.sent),
+        not_measured=missing | reasons,
+        **known,  # type: ignore[arg-type]
     )
 
 
-def _chirp_offsets(signal: ProbeSignal, mono: NDArray[np.float32]) -> list[float]:
-    """Return each found chirp's shift in samples, to a fraction of one.
-
-    The shift that suits all chirps at once is found first, so that none is taken for another.
-    """
-    correlation = _correlation(mono, signal.chirp)
-    last = signal.chirp_starts[-1]
-    if len(correlation) == 0:
-        return []
-    if -correlation.min() > correlation.max():
-        correlation = -correlation
-    padded = np.concatenate([np.zeros(last), np.maximum(correlation, 0), np.zeros(last)])
-    span = len(correlation) + last
-    together = sum(padded[start : start + span] for start in signal.chirp_starts)
-    shared = int(np.argmax(together)) - last
-    found = []
-    for start in signal.chirp_starts:
-        near = max(0, start + shared - 480)
-        window = correlation[near : max(0, start + shared + 480)]
-        if len(window) and float(window.max()) >= CORRELATION_LEAST:
-            found.append(_peak(correlation, near + int(np.argmax(window))) - start)
-    return found
+def _difference(one: object, other: object) -> float | None:
+    return one - other if isinstance(one, float) and isinstance(other, float) else None
 
 
-def _correlation(mono: NDArray[np.float32], chirp: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the normalized correlation with the chirp at each start, -1 to 1."""
-    if len(mono) < len(chirp):
-        return np.zeros(0)
-    raw = fftconvolve(mono.astype(np.float64), chirp[::-1].astype(np.float64), mode="valid")
-    power = np.cumsum(np.concatenate([[0.0], np.square(mono, dtype=np.float64)]))
-    energy = power[len(chirp) :] - power[: -len(chirp)]
-    norm = float(np.linalg.norm(chirp))
-    # Below -70 dBFS there is nothing to compare with: rounding noise must not pass for a chirp.
-    floor = len(chirp) * 10**-7
-    return np.where(energy > floor, raw / (norm * np.sqrt(np.maximum(energy, floor))), 0.0)
-
-
-def _peak(values: NDArray[np.float64], index: int) -> float:
-    """Refine a maximum by the parabola through its neighbours."""
-    if not 0 < index < len(values) - 1:
-        return float(index)
-    left, top, right = values[index - 1 : index + 2]
-    bend = left - 2 * top + right
-    return index + (0.5 * (left - right) / bend if bend else 0.0)
-
-
-def _part(mono: NDArray[np.float32], part: slice, shift: int) -> NDArray[np.float32]:
-    return mono[max(0, part.start + shift) : max(0, part.stop + shift)]
-
-
-def _inner(mono: NDArray[np.float32], part: slice, shift: int) -> NDArray[np.float32]:
+def _inner(span: slice) -> slice:
     edge = round(EDGE_S * SAMPLE_RATE_HZ)
-    return _part(mono, slice(part.start + edge, part.stop - edge), shift)
+    return slice(span.start + edge, span.stop - edge)
 
 
-def _amplitude_db(tone: NDArray[np.float32]) -> float:
-    """Return the level of the 997 Hz component alone."""
-    if not len(tone):
-        return -120.0
-    t = np.arange(len(tone)) / SAMPLE_RATE_HZ
-    window = np.hanning(len(tone))
-    phasor = np.sum(tone * window * np.exp(-2j * np.pi * TONE_HZ * t)) / np.sum(window)
-    return float(20 * np.log10(max(2 * abs(phasor), 1e-6)))
-
-
-def _thd_n_db(tone: NDArray[np.float32]) -> float | None:
-    """Return what is not the tone, against the tone, from 20 Hz to 20 kHz (AES17 §6.3's idea)."""
-    if len(tone) < 4800:
-        return None
-    power = np.square(np.abs(np.fft.rfft(tone * np.blackman(len(tone)))))
-    frequency_hz = np.fft.rfftfreq(len(tone), 1 / SAMPLE_RATE_HZ)
-    audible = (frequency_hz >= 20) & (frequency_hz <= 20_000)
-    near = np.abs(frequency_hz - TONE_HZ) < max(20.0, 4 * SAMPLE_RATE_HZ / len(tone))
-    carried = float(power[audible & near].sum())
-    rest = float(power[audible & ~near].sum())
-    return 10 * float(np.log10(max(rest, 1e-20) / carried)) if carried > 0 else None
-
-
-def _bands(sound: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return sixth-octave centre frequencies, the sweep's end the last, and each level in dBFS."""
-    bands = int(np.log2(SWEEP_HZ[1] / LOWEST_BAND_HZ) * BANDS_PER_OCTAVE)
-    centres = SWEEP_HZ[1] * 2 ** (np.arange(-bands, 1) / BANDS_PER_OCTAVE)
-    if len(sound) < 4800:
-        return centres, np.full(len(centres), -120.0)
+def _bands(sound: NDArray[np.float32]) -> tuple[float, ...]:
+    """Return the level in each sixth of an octave, in dBFS."""
     power = np.square(np.abs(np.fft.rfft(sound))) * 2 / len(sound) ** 2
-    frequency_hz = np.fft.rfftfreq(len(sound), 1 / SAMPLE_RATE_HZ)
-    half = 2 ** (0.5 / BANDS_PER_OCTAVE)
-    sums = [power[(frequency_hz >= c / half) & (frequency_hz < c * half)].sum() for c in centres]
-    return centres, 10 * np.log10(np.maximum(sums, 1e-12))
-
-
-def _bandwidth_hz(
-    frequency_hz: NDArray[np.float64], sent: NDArray[np.float64], received: NDArray[np.float64]
-) -> float | None:
-    """Return the highest band that comes back less than 12 dB weaker than the middle ones."""
-    loss_db = sent - received
-    middle = float(np.median(loss_db[(frequency_hz > 300) & (frequency_hz < 3000)]))
-    passed = frequency_hz[loss_db - middle < BANDWIDTH_DROP_DB]
-    return float(passed.max()) if len(passed) else None
+    sums = np.concatenate([[0.0], np.cumsum(power)])
+    half = 2 ** (1 / 12)
+    edges_hz = np.outer([1 / half, half], band_centres())
+    first, last = np.ceil(edges_hz * len(sound) / SAMPLE_RATE_HZ).astype(int)
+    levels = 10 * np.log10(np.maximum(sums[last] - sums[first], 1e-12))
+    return tuple(round(float(level), 2) for level in levels)

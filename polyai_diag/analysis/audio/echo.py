@@ -1,0 +1,140 @@
+"""A second arrival of the sound, found behind the chirps and the sweep. Pure.
+
+A codec's own unrest lies around the direct sound, the wider the slower the sweep: short chirps, one
+laid over the other, show a weak late echo, and the long sweep an early one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
+from scipy.signal import resample
+
+from polyai_diag.analysis.audio.signal import SAMPLE_RATE_HZ, sweep_at
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from polyai_diag.analysis.audio.masking import Heard
+    from polyai_diag.analysis.audio.signal import ProbeSignal
+    from polyai_diag.analysis.audio.timing import Timing
+
+BAND_HZ = (300.0, 6500.0)  # where codecs keep the waveform; a hard edge would ring
+EARLIEST_S = 0.008  # before it lies the direct sound's own skirt
+CHIRPS_FROM_S = 0.04  # sooner a chirp still sounds, in another band, and takes the codec's bits
+NEXT_S = 0.13  # so long before the next sound begins the search ends
+AHEAD = 480
+BESIDE = 144  # 3 ms
+LOBE = 24  # 0.5 ms: an arrival's own width
+STANDS_OUT_DB = 16.0  # over the median of the 6 ms around it; noise alone stays under 13
+LEAST_DB = -56.0  # weaker ones are the codec's, and nobody hears them
+UPSAMPLING = 8
+
+
+@dataclass(frozen=True)
+class Echo:
+    """A second arrival: how much later than the direct sound, and how much weaker."""
+
+    delay_ms: float
+    level_db: float
+
+
+def find_echo(signal: ProbeSignal, heard: Heard, timing: Timing) -> tuple[Echo | None, bool]:
+    """Return the echo that stands out most, if one does, and whether any sound could tell.
+
+    Only what arrived whole tells, with all that an echo of it would need.
+    """
+    furthest = signal.echo_within - round(NEXT_S * SAMPLE_RATE_HZ)
+    chirps = [
+        (signal.chirp, start + offset)
+        for start, offset in zip(timing.sent, timing.offsets, strict=True)
+        if int(start) in signal.echo_starts
+    ]
+    part = signal.sweep
+    at = part.start + timing.offset_at(part.start)
+    sweep = _paced_sweep(part.stop - part.start, timing.drift_ppm or 0.0)
+    kinds = [_arrivals(heard, chirps, furthest), _arrivals(heard, [(sweep, at)], furthest)]
+    if kinds[0] is not None and kinds[1] is not None:
+        early = slice(0, round(CHIRPS_FROM_S * SAMPLE_RATE_HZ))
+        kinds[0][early] = kinds[1][early]
+    told = [arrivals for arrivals in kinds if arrivals is not None]
+    return (_strongest(told) if told else None), bool(told)
+
+
+def _paced_sweep(samples: int, drift_ppm: float) -> NDArray[np.float32]:
+    t = np.arange(samples) / SAMPLE_RATE_HZ
+    return sweep_at(t / (1 + drift_ppm * 1e-6), samples / SAMPLE_RATE_HZ)
+
+
+def _arrivals(
+    heard: Heard, sounds: list[tuple[NDArray[np.float32], float]], furthest: int
+) -> NDArray[np.float64] | None:
+    """Return the impulse response, the direct sound at 0 being 1, laid over for all sounds alike.
+
+    `sounds` are what was sent and where it begins in what was received.
+    """
+    together: NDArray[np.complex128] | None = None
+    for sent, begins in sounds:
+        length = AHEAD + len(sent) + furthest + BESIDE
+        first = int(np.floor(begins)) - AHEAD
+        sound, good = heard.part(slice(first, first + length))
+        if good.all():
+            size = next_fast_len(length + len(sent), real=True)
+            frequency_hz = rfftfreq(size, 1 / SAMPLE_RATE_HZ)
+            aligned = np.exp(2j * np.pi * frequency_hz / SAMPLE_RATE_HZ * (begins - first))
+            cross = rfft(sound, size) * np.conj(rfft(sent, size)) * aligned
+            together = cross if together is None else together + cross
+    if together is None:
+        return None
+    weight = _taper(frequency_hz) * frequency_hz
+    arrivals = irfft(together * weight, size)[: furthest + BESIDE]
+    return np.asarray(arrivals / max(abs(float(arrivals[0])), 1e-12))
+
+
+def _strongest(kinds: list[NDArray[np.float64]]) -> Echo | None:
+    """Return the arrival that stands highest over what lies around it.
+
+    Each kind counts by the inverse square of its own unrest there.
+    """
+    weights = [1 / np.square(np.maximum(_around(np.abs(kind)), 1e-7)) for kind in kinds]
+    sharp = np.sum(weights, axis=0)
+    mean = np.sum([kind * weight for kind, weight in zip(kinds, weights, strict=True)], axis=0)
+    mean = mean / sharp
+    over = np.abs(mean) * np.sqrt(sharp)
+    over[: round(EARLIEST_S * SAMPLE_RATE_HZ)] = 0
+    over[-BESIDE:] = 0
+    top = int(np.argmax(over))
+    if over[top] < 10 ** (STANDS_OUT_DB / 20):
+        return None
+    exact, height = _peak(mean[top - LOBE : top + LOBE + 1])
+    level_db = 20 * float(np.log10(height))
+    if level_db < LEAST_DB:
+        return None
+    return Echo(1000 * (top - LOBE + exact) / SAMPLE_RATE_HZ, level_db)
+
+
+def _peak(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the place and height of a peak between samples."""
+    fine = np.abs(resample(values, len(values) * UPSAMPLING))
+    middle = slice(LOBE * UPSAMPLING // 2, -LOBE * UPSAMPLING // 2)
+    top = middle.start + int(np.argmax(fine[middle]))
+    return top / UPSAMPLING, float(fine[top])
+
+
+def _around(strength: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the median of 3 ms on either side, what an arrival itself covers left out."""
+    step = LOBE // 2
+    padded = np.pad(strength, BESIDE, mode="reflect")
+    shifts = [s for s in range(-BESIDE, BESIDE + 1, step) if abs(s) >= LOBE]
+    beside = np.stack([padded[BESIDE + s : BESIDE + s + len(strength)] for s in shifts])
+    return np.asarray(np.median(beside, axis=0))
+
+
+def _taper(frequency_hz: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the band, half an octave of it on either side rising softly."""
+    octaves = np.log2(np.maximum(frequency_hz, 1.0)[:, None] / np.array(BAND_HZ))
+    rise = np.clip([2 * octaves[:, 0], -2 * octaves[:, 1]], 0, 1)
+    return np.asarray(np.prod(0.5 - 0.5 * np.cos(np.pi * rise), axis=0))

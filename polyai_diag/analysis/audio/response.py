@@ -1,0 +1,143 @@
+"""What the path does to each frequency: the sweep's impulse response, gated. Pure.
+
+Farina's exponential sweep (AES convention 108, 2000): what the path distorts arrives before the
+direct sound, a late echo behind it, and a gate around it leaves the path itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
+
+from polyai_diag.analysis.audio.signal import SAMPLE_RATE_HZ, SWEEP_HZ, sweep_at
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from polyai_diag.analysis.audio.masking import Heard
+    from polyai_diag.analysis.audio.signal import ProbeSignal
+    from polyai_diag.analysis.audio.timing import Timing
+
+AHEAD = 2400  # 50 ms: distortion of low order arrives before the direct sound
+GATE = 1200  # 25 ms on either side
+GRID = 4800  # a spectrum every 10 Hz
+BANDS_PER_OCTAVE = 6
+LOWEST_BAND_HZ = 50.0
+REFERENCE_HZ = (800.0, 1250.0)
+MIDDLE_HZ = (300.0, 3000.0)
+BANDWIDTH_DROP_DB = 12.0
+EDGE_SMOOTHING_HZ = 150.0
+MEASURED_SHARE = 0.6  # of a frequency's sweep must have arrived
+
+
+@dataclass(frozen=True)
+class Response:
+    """Deviation from the level around 1 kHz; None where lost packets carried the frequency."""
+
+    frequency_hz: tuple[float, ...]
+    deviation_db: tuple[float | None, ...]
+
+
+class SweepResponse:
+    """The received sweep against the sent one, with what was lost left out of both."""
+
+    def __init__(self, signal: ProbeSignal, heard: Heard, timing: Timing) -> None:
+        part = signal.sweep
+        length = part.stop - part.start
+        offset = timing.offset_at(part.start)
+        first = part.start + int(np.floor(offset)) - AHEAD
+        received, good = heard.part(slice(first, first + AHEAD + length + signal.sweep_tail))
+        pace = 1 + (timing.drift_ppm or 0.0) * 1e-6
+        late = part.start + offset - first
+        t = (np.arange(len(received)) - late) / pace / SAMPLE_RATE_HZ
+        sent = sweep_at(t, length / SAMPLE_RATE_HZ)
+        self.measured_share = float(np.mean(good[AHEAD : AHEAD + length]))
+        self._size = next_fast_len(len(sent) + signal.sweep_tail, real=True)
+        self._frequency_hz = rfftfreq(self._size, 1 / SAMPLE_RATE_HZ)
+        inside = (self._frequency_hz >= SWEEP_HZ[0]) & (self._frequency_hz <= SWEEP_HZ[1])
+        weight = np.where(inside, self._frequency_hz, 0.0)
+        heard_sent = rfft(sent * good, self._size)
+        self._cross = rfft(received * good, self._size) * np.conj(heard_sent) * weight
+        self._own = np.square(np.abs(heard_sent)) * weight
+        whole = heard_sent if good.all() else rfft(sent, self._size)
+        self._all = np.square(np.abs(whole)) * weight
+        self.spectrum = self._gated()
+
+    def _gated(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return frequencies and decibels; not a number where too little has arrived."""
+        cross, own, whole = (np.abs(self._smooth(x)) for x in (self._cross, self._own, self._all))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            decibels = 20 * np.log10(np.maximum(cross / own, 1e-6))
+        decibels[own < MEASURED_SHARE * whole] = np.nan
+        frequency_hz = rfftfreq(GRID, 1 / SAMPLE_RATE_HZ)
+        decibels[(frequency_hz < SWEEP_HZ[0]) | (frequency_hz > SWEEP_HZ[1])] = np.nan
+        return frequency_hz, decibels
+
+    def _smooth(self, spectrum: NDArray[np.complex128]) -> NDArray[np.complex128]:
+        """Gate in time, which smooths the spectrum."""
+        impulse = irfft(spectrum, self._size)
+        around = np.concatenate([impulse[-GATE:], impulse[: GATE + 1]]) * np.hanning(2 * GATE + 1)
+        turned = np.zeros(GRID)
+        turned[: GATE + 1], turned[-GATE:] = around[GATE:], around[:GATE]
+        return np.asarray(rfft(turned))
+
+    def response(self, gain_db: float | None) -> Response | None:
+        """Return the response in sixths of octaves.
+
+        Where 1 kHz itself was lost, the tone's gain stands for it; None where that is not known.
+        """
+        frequency_hz, decibels = self.spectrum
+        reference = _mean(decibels, frequency_hz, REFERENCE_HZ)
+        if reference is None:
+            reference = gain_db
+        if reference is None:
+            return None
+        half = 2 ** (0.5 / BANDS_PER_OCTAVE)
+        bands = [_mean(decibels, frequency_hz, (c / half, c * half)) for c in band_centres()]
+        return Response(
+            tuple(round(float(c), 1) for c in band_centres()),
+            tuple(None if band is None else round(band - reference, 2) for band in bands),
+        )
+
+    def bandwidth_hz(self) -> float | None:
+        """Return where the response falls 12 dB under the middle for good.
+
+        None where lost packets carried that edge.
+        """
+        frequency_hz, decibels = self.spectrum
+        inside = (frequency_hz >= MIDDLE_HZ[0]) & (frequency_hz <= MIDDLE_HZ[1])
+        if np.isnan(decibels[inside]).all():
+            return None
+        middle = float(np.nanmedian(decibels[inside]))
+        taps = np.ones(round(EDGE_SMOOTHING_HZ * GRID / SAMPLE_RATE_HZ))
+        power = np.convolve(10 ** (decibels / 10), taps / len(taps), mode="same")
+        loss_db = middle - 10 * np.log10(np.maximum(power, 1e-12))
+        passed = np.flatnonzero(loss_db < BANDWIDTH_DROP_DB)
+        known = np.flatnonzero(~np.isnan(loss_db))
+        if not len(passed) or passed[-1] == known[-1]:
+            return float(frequency_hz[passed[-1]]) if len(passed) else None
+        last = int(passed[-1])
+        if np.isnan(loss_db[last + 1]):
+            return None
+        way = (BANDWIDTH_DROP_DB - loss_db[last]) / (loss_db[last + 1] - loss_db[last])
+        return float(frequency_hz[last] + way * frequency_hz[1])
+
+
+def band_centres() -> NDArray[np.float64]:
+    """Return the centres of sixths of octaves from 50 Hz to the audible end, 20 kHz the last."""
+    bands = int(np.log2(20_000 / LOWEST_BAND_HZ) * BANDS_PER_OCTAVE)
+    return np.asarray(20_000 * 2 ** (np.arange(-bands, 1) / BANDS_PER_OCTAVE))
+
+
+def _mean(
+    decibels: NDArray[np.float64], frequency_hz: NDArray[np.float64], band_hz: tuple[float, float]
+) -> float | None:
+    """Return the mean of a band; None where a part of it was lost."""
+    middle = float(np.sqrt(band_hz[0] * band_hz[1]))
+    inside = (frequency_hz >= band_hz[0]) & (frequency_hz <= band_hz[1])
+    inside[int(np.argmin(np.abs(frequency_hz - middle)))] = True
+    value = float(np.mean(decibels[inside]))
+    return None if np.isnan(value) else value
