@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import butter, resample, sosfiltfilt
 
-from polyai_diag.analysis.audio.faults_unreferenced import faults
 from polyai_diag.analysis.audio.unreferenced import Listener, unreferenced_facts
+from polyai_diag.analysis.recorded import recorded
+from polyai_diag.causes import judge
 from tests.unit.coded import coded
 from tests.unit.talk import healthy_seed, talk
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from polyai_diag.analysis.audio.levels import AudioFacts
 
 RATE_HZ = 48_000
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
 SEEDS = (1, 2)
 CODECS = [("libopus", "ogg", 32_000), ("libmp3lame", "mp3", 64_000), ("g722", "g722", 0)]
 
@@ -31,7 +34,7 @@ def heard(sound: NDArray[Any], rate_hz: int = RATE_HZ) -> AudioFacts:
 
 
 def named(facts: AudioFacts) -> list[str]:
-    return [cause_id for cause_id, _ in faults(facts.notes())]
+    return [finding.id for finding in judge(recorded("call.wav", facts, NOW))]
 
 
 def coarse(sound: NDArray[Any], bits: int) -> NDArray[Any]:
@@ -360,4 +363,7 @@ def test_next_to_nothing_is_no_fault_of_ours(samples: int, rate_hz: int) -> None
     )
 )  # fmt: skip
 def test_notes_of_a_strange_report_break_nothing(notes: dict[str, Any]) -> None:
-    assert all(words for _, words in faults(notes))
+    record = recorded("call.wav", heard(VOICE[:960]), NOW)
+    record.step("audio").observations[0].notes.clear()
+    record.step("audio").observations[0].notes.update(notes)
+    assert all(finding.summary for finding in judge(record))
