@@ -30,6 +30,10 @@ _DEAD_OR_SWAPPED = {
     "right dead": "the right channel is dead",
     "swapped": "left and right are swapped",
 }
+_OUT_OF_BALANCE = {
+    "opposite phase": "the channels are in opposite phase, and cancel out in mono",
+    "unequal": "one and the same sound is far weaker on one side",
+}
 _SHOWN = 3
 
 
@@ -250,8 +254,9 @@ def audio_channel_fault(facts: Facts) -> Iterator[Evidence | Seen]:
             yield sound.seen.says("Both channels come back as one, though stereo=1 was agreed")
     for sound in _heard(facts):
         channels = sound.data.get("channels")
-        if isinstance(channels, str) and channels in _DEAD_OR_SWAPPED:
-            yield sound.seen.says(f"{sound.whose}: {_DEAD_OR_SWAPPED[channels]}")
+        words = {**_DEAD_OR_SWAPPED, **_OUT_OF_BALANCE}
+        if isinstance(channels, str) and channels in words:
+            yield sound.seen.says(f"{sound.whose}: {words[channels]}")
 
 
 def _stereo_agreed(facts: Facts) -> bool:

@@ -7,15 +7,17 @@ import subprocess
 import sys
 import tempfile
 import wave
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from polyai_diag.analysis.audio.faults_unreferenced import faults
 from polyai_diag.analysis.audio.perceptual import PerceptualError, visqol_mos
 from polyai_diag.analysis.audio.unreferenced import unreferenced_facts
 from polyai_diag.analysis.e_model import estimate
+from polyai_diag.analysis.recorded import recorded
+from polyai_diag.causes import judge
 from tests.bench.figure import Figure
 from tests.unit.coded import coded
 from tests.unit.talk import healthy_seed, talk
@@ -68,7 +70,8 @@ def false_faults() -> list[str]:
         if way is not None:
             sound, rate_hz = coded(sound, rate_hz, *way)
         facts = unreferenced_facts(sound, rate_hz)
-        found += [f"{number} {way}: {words}" for _, words in faults(facts.notes())]
+        named = judge(recorded("call.wav", facts, datetime.now(UTC)))
+        found += [f"{number} {way}: {finding.summary}" for finding in named]
     return found
 
 

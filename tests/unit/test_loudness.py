@@ -31,12 +31,12 @@ def test_a_sine_at_full_scale_is_minus_3_01(rate_hz: int) -> None:
 
 
 @pytest.mark.parametrize("rate_hz", RATES_HZ)
-@pytest.mark.parametrize("channels", [1, 2, 5])
+@pytest.mark.parametrize("channels", [1, 5])
 @pytest.mark.parametrize("kind", ["noise", "talk", "swelling"])
 def test_it_agrees_with_pyloudnorm(rate_hz: int, channels: int, kind: str) -> None:
     random = np.random.default_rng(rate_hz + channels)
     step = -(-rate_hz // 10) * 4 if rate_hz == 11_025 else rate_hz // 10
-    samples = step * (80 if step < rate_hz // 4 else 20)
+    samples = step * (40 if step < rate_hz // 4 else 10)
     if kind == "talk":
         mono = talk(samples / rate_hz + 0.01, seed=channels, rate_hz=rate_hz)[:samples]
         sound = np.stack([mono * 0.8**n for n in range(channels)], axis=1)

@@ -49,8 +49,9 @@ def test_every_form_reads_the_same(tmp_path: Path, codec: str, form: str, bit_ra
     assert facts.incomplete == ""
 
 
-@pytest.mark.parametrize("rate_hz", [8_000, 11_025, 22_050, 44_100, 96_000])
-@pytest.mark.parametrize("channels", [1, 2, 5])
+@pytest.mark.parametrize(("rate_hz", "channels"), [
+    (8_000, 1), (11_025, 5), (22_050, 2), (44_100, 1), (44_100, 5), (96_000, 2),
+])  # fmt: skip
 def test_every_rate_and_number_of_channels(tmp_path: Path, rate_hz: int, channels: int) -> None:
     sound = np.repeat(talk(3, 2, rate_hz=rate_hz)[:, None], channels, axis=1)
     facts = analyze_recording(saved(tmp_path, encoded(sound, rate_hz, "pcm_s16le", "wav")))
@@ -63,8 +64,8 @@ def test_an_hour_of_silence(tmp_path: Path) -> None:
     with wave.open(str(tmp_path / "hour.wav"), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(1)
-        file.setframerate(8_000)
-        file.writeframes(b"\x80" * (3600 * 8_000))
+        file.setframerate(4_000)
+        file.writeframes(b"\x80" * (3600 * 4_000))
     facts = analyze_recording(tmp_path / "hour.wav")
     assert (facts.seconds, facts.silent, facts.silence_share) == (3600, True, 1.0)
 

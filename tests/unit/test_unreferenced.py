@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import butter, resample, sosfiltfilt
 
-from polyai_diag.analysis.audio.faults_unreferenced import faults
 from polyai_diag.analysis.audio.unreferenced import Listener, unreferenced_facts
+from polyai_diag.analysis.recorded import recorded
+from polyai_diag.causes import judge
 from tests.unit.coded import coded
 from tests.unit.talk import healthy_seed, talk
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from polyai_diag.analysis.audio.levels import AudioFacts
 
 RATE_HZ = 48_000
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
 SEEDS = (1, 2)
 CODECS = [("libopus", "ogg", 32_000), ("libmp3lame", "mp3", 64_000), ("g722", "g722", 0)]
 
@@ -31,7 +34,7 @@ def heard(sound: NDArray[Any], rate_hz: int = RATE_HZ) -> AudioFacts:
 
 
 def named(facts: AudioFacts) -> list[str]:
-    return [cause_id for cause_id, _ in faults(facts.notes())]
+    return [finding.id for finding in judge(recorded("call.wav", facts, NOW))]
 
 
 def coarse(sound: NDArray[Any], bits: int) -> NDArray[Any]:
@@ -54,11 +57,11 @@ def test_the_active_level_is_that_of_the_speech(seed: int, level_dbfs: float) ->
 
 def test_pauses_do_not_change_the_active_level() -> None:
     speech = talk(6, 1)
-    short, long = heard(speech), heard(np.concatenate([speech, np.zeros(20 * RATE_HZ)]))
+    short, long = heard(speech), heard(np.concatenate([speech, np.zeros(10 * RATE_HZ)]))
     assert short.active_level_dbfs is not None
     assert long.active_level_dbfs == pytest.approx(short.active_level_dbfs, abs=0.3)
-    assert long.level_dbfs < short.level_dbfs - 5
-    assert long.silence_share > 20 / 26
+    assert long.level_dbfs < short.level_dbfs - 3
+    assert long.silence_share > 10 / 16
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -120,7 +123,7 @@ def test_flat_tops_are_found_at_any_level(seed: int, ceiling_dbfs: float, bits: 
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("bits", [16, 8])
-@pytest.mark.parametrize("peak_dbfs", [0.0, -6.0, -24.0])
+@pytest.mark.parametrize("peak_dbfs", [0.0, -12.0])
 def test_what_just_reaches_full_scale_is_not_clipped(
     seed: int, bits: int, peak_dbfs: float
 ) -> None:
@@ -130,9 +133,8 @@ def test_what_just_reaches_full_scale_is_not_clipped(
 
 
 @pytest.mark.parametrize(("codec", "form", "bit_rate"), CODECS)
-@pytest.mark.parametrize("seed", SEEDS)
-def test_clipping_is_found_behind_a_codec(codec: str, form: str, bit_rate: int, seed: int) -> None:
-    sound = talk(16, seed)
+def test_clipping_is_found_behind_a_codec(codec: str, form: str, bit_rate: int) -> None:
+    sound = talk(12, 1)
     sound /= np.abs(sound).max()
     healthy = coded(sound[:, None] * 0.7, RATE_HZ, codec, form, bit_rate)
     clipped = coded(np.clip(sound * 4, -0.7, 0.7)[:, None], RATE_HZ, codec, form, bit_rate)
@@ -249,14 +251,13 @@ def test_a_tone_repeats_itself_and_is_no_fault(hz: float) -> None:
 # --- hum --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("mains_hz", [50.0, 60.0])
 @pytest.mark.parametrize("level_dbfs", [-36.0, -46.0, -60.0])
-def test_hum_with_its_mains_and_level(seed: int, mains_hz: float, level_dbfs: float) -> None:
-    time_s = np.arange(10 * RATE_HZ) / RATE_HZ
-    wave = sum(0.6**k * np.sin(2 * np.pi * k * mains_hz * time_s + k * seed) for k in range(1, 6))
+def test_hum_with_its_mains_and_level(mains_hz: float, level_dbfs: float) -> None:
+    time_s = np.arange(8 * RATE_HZ) / RATE_HZ
+    wave = sum(0.6**k * np.sin(2 * np.pi * k * mains_hz * time_s + k) for k in range(1, 6))
     wave *= 10 ** (level_dbfs / 20) / np.sqrt(np.square(wave).mean())
-    facts = heard(talk(10, seed) + wave)
+    facts = heard(talk(8, 1) + wave)
     assert facts.hum is not None
     assert facts.hum.mains_hz == mains_hz
     assert facts.hum.level_dbfs == pytest.approx(level_dbfs, abs=1)
@@ -274,7 +275,7 @@ def test_a_monotone_low_voice_is_no_hum(pitch_hz: float) -> None:
 
 # --- channels ---------------------------------------------------------------------------------
 
-VOICE, OTHER = talk(6, 1), talk(6, 2)
+VOICE, OTHER = talk(4, 1), talk(4, 2)
 FAINT = np.random.default_rng(0).normal(0, 1e-4, len(VOICE))
 
 
@@ -310,7 +311,7 @@ def test_the_difference_of_the_channels() -> None:
 # --- healthy, hostile, in pieces ---------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", range(20))
+@pytest.mark.parametrize("number", range(12))
 def test_healthy_recordings_have_no_fault(number: int) -> None:
     how: dict[str, Any] = healthy_seed(number)
     bits = (16, 16, 24, 8)[number % 4] if how["active_dbfs"] > -30 else 16
@@ -362,4 +363,7 @@ def test_next_to_nothing_is_no_fault_of_ours(samples: int, rate_hz: int) -> None
     )
 )  # fmt: skip
 def test_notes_of_a_strange_report_break_nothing(notes: dict[str, Any]) -> None:
-    assert all(words for _, words in faults(notes))
+    record = recorded("call.wav", heard(VOICE[:960]), NOW)
+    record.step("audio").observations[0].notes.clear()
+    record.step("audio").observations[0].notes.update(notes)
+    assert all(finding.summary for finding in judge(record))

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from polyai_diag.analysis.audio import limits_unreferenced as limits
-from polyai_diag.analysis.audio.signal import SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,13 +102,6 @@ class AudioFacts:
             "incomplete": self.incomplete,
             "not_measured": dict(self.not_measured),
         }
-
-
-def audio_facts(sound: NDArray[np.float32], sample_rate_hz: int = SAMPLE_RATE_HZ) -> AudioFacts:
-    """Measure a sound of shape (samples, channels), full scale ±1.0: `unreferenced_facts`."""
-    from polyai_diag.analysis.audio.unreferenced import unreferenced_facts  # noqa: PLC0415
-
-    return unreferenced_facts(sound, sample_rate_hz)
 
 
 def level_dbfs(sound: NDArray[np.float32]) -> float:

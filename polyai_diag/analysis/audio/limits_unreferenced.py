@@ -44,9 +44,6 @@ Judge it only where `sample_rate_hz` is over RATE_ABLE_HZ: a recorder that write
 second says nothing of the call.
 """
 
-WIDEBAND_HZ = 8_500.0
-"""Under this it is wide band, 50 to 7000 Hz (ITU-T G.722): good speech, less than Opus carries."""
-
 RATE_ABLE_HZ = 12_000
 
 DROPOUTS = 2
@@ -55,11 +52,5 @@ DROPOUTS = 2
 HUM_DBFS = -50.0
 """Hum of this level is heard beside speech of -26 dBov in a quiet room (ours)."""
 
-HUM_BELOW_SPEECH_DB = 20.0
-"""A softer hum counts when the speech is no more than this above it (ours)."""
-
 CHANNEL_DIFFERENCE_DB = 10.0
 """One and the same sound this much weaker on one side is a broken lead or plug (ours)."""
-
-NOISY_DBFS = -35.0
-"""Noise in the pauses that leaves speech of -26 dBov less than 10 dB (ours)."""
