@@ -280,7 +280,7 @@ def audio_dropouts(facts: Facts) -> Iterator[Evidence | Seen]:
     """Sound is missing that no lost packet carried."""
     for sound in _looped(facts):
         cuts = [cut for cut in sound.rows("dropouts") if _is_long(cut)]
-        if len(cuts) > limits.DROPOUTS_MOST and not _drifts(sound):
+        if cuts and not _drifts(sound):
             yield sound.seen.says(_cuts(cuts))
     for sound in _heard(facts):
         cuts = sound.rows("dropouts")
