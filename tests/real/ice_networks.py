@@ -149,7 +149,7 @@ TABLE = [
         gateway=("echoes",),
         complaint="no-audio",
         named=("high-jitter",),
-        verdict=None,
+        verdict=Verdict.DEGRADED,
     ),
     Row("250 ms", cable=TOO_FAR, named=("high-latency",), verdict=Verdict.DEGRADED),
     # UDP is blocked.
