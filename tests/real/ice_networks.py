@@ -86,7 +86,7 @@ GATEWAY_DEAF = filtering("input", f"ip daddr {GATEWAY} meta l4proto udp drop")
 FAR = {"one_way_ms": {"*": 75}}
 FAR_AND_UNEVEN = {"one_way_ms": {"*": 75}, "fault": {"jitter_ms": 15}}
 IN_BURSTS = {"one_way_ms": {"*": 10}, "fault": {"loss_percent": 2, "burst_packets": 4}}
-MORE_IN_BURSTS = {"one_way_ms": {"*": 10}, "fault": {"loss_percent": 8, "burst_packets": 3}}
+MORE_IN_BURSTS = {"one_way_ms": {"*": 10}, "fault": {"loss_percent": 8, "burst_packets": 2}}
 UNEVEN = {"one_way_ms": {"*": 60}, "fault": {"jitter_ms": 40}}
 TOO_FAR = {"one_way_ms": {"*": 125}}
 THIN = {"one_way_ms": {"*": 10}, "fault": {"rate_kbps": 512}}
@@ -149,7 +149,7 @@ TABLE = [
         gateway=("echoes",),
         complaint="no-audio",
         named=("high-jitter",),
-        verdict=None,
+        verdict=Verdict.DEGRADED,
     ),
     Row("250 ms", cable=TOO_FAR, named=("high-latency",), verdict=Verdict.DEGRADED),
     # UDP is blocked.
