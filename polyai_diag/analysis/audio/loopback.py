@@ -251,6 +251,8 @@ def _facts(
     """Gather what was found, with a reason for what was not."""
     known = dict.fromkeys(_MEASURES) | found
     missing = {name: TOO_LITTLE for name in (*_MEASURES, "dropouts") if known.get(name) is None}
+    if known.get("channels") == NOT_MEASURED:
+        missing["channels"] = TOO_LITTLE
     if known.get("dropouts") is None:
         known["dropouts"] = ()
     return LoopbackFacts(

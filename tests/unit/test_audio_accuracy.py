@@ -1,0 +1,36 @@
+"""A part of the table of accuracies (`python -m tests.bench.accuracy` has the whole)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.bench.accuracy import ACCURACY
+from tests.bench.accuracy_cases import CASES, Missed, Variation
+from tests.bench.healthy import Healthy, findings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+RUNS = [Variation(0, thorough=False, loss=0.0), Variation(1, thorough=False, loss=0.03)]
+
+
+@pytest.mark.parametrize("variation", RUNS, ids=["nothing lost", "3 % lost"])
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
+def test_an_artefact_of_known_size_is_measured(
+    case: Callable[[Variation], Iterator[Missed]], variation: Variation
+) -> None:
+    for metric, error in case(variation):
+        accuracy = ACCURACY[metric]
+        if variation.loss:
+            most = max(accuracy.quick, accuracy.under_loss or 0)
+            assert error is None or error <= most, metric
+        else:
+            assert error is not None, f"{metric}: not measured"
+            assert error <= accuracy.quick, metric
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_nothing_is_found_in_a_healthy_call(seed: int) -> None:
+    assert findings(Healthy(seed, thorough=False).facts()) == []
