@@ -18,6 +18,7 @@ from polyai_diag.report.text import (
 )
 
 MOST_MISSING = 20
+MOST_PARAMETERS = 30
 NO_NOISE_DBFS = -110.0  # digital silence
 
 Data = Callable[[str], dict[str, Any]]
@@ -65,6 +66,7 @@ def heard(data: Data) -> list[tuple[str, str]]:
         ("echo", _echo(audio)),
         ("quality, an estimate (E-model)", _quality(table(audio.get("quality")))),
         ("Opus", _opus(data("opus"))),
+        *_parameters(data("opus")),
         ("not measured", _missing(audio.get("not_measured"))),
     )
 
@@ -147,7 +149,14 @@ def _quality(quality: dict[str, Any]) -> str:
     mos, rating = number(quality.get("mos")), number(quality.get("r"))
     if mos is None:
         return "–"
-    return f"{mos:.1f} of 5" + (f" (R {rating:.0f})" if rating is not None else "")
+    inputs = [
+        f"R {rating:.0f}, {_word(quality.get('band'))} band" if rating is not None else "–",
+        f"{milliseconds(quality.get('one_way_ms'))} from mouth to ear",
+        f"{quantity(quality.get('loss_percent'), '%', 1)} lost",
+        f"burst ratio {quantity(quality.get('burst_ratio'), '', 1).strip()}",
+    ]
+    known = "; ".join(said for said in inputs if "–" not in said)
+    return f"{mos:.1f} of 5 ({known})" if known else f"{mos:.1f} of 5"
 
 
 def _missing(reasons: Any) -> str:
@@ -182,6 +191,17 @@ def _losses(packets: dict[str, Any]) -> str:
 
 def _word(value: Any) -> str:
     return plain(value, 120) if value else "–"
+
+
+def _parameters(opus: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what each parameter of Opus asks for, and of whom."""
+    return [
+        (
+            f"Opus, {_word(row.get('side'))}: {_word(row.get('parameter'))}",
+            f"{plain(row.get('value'), 40)}: {_word(row.get('meaning'))}",
+        )
+        for row in rows(opus.get("explained"))[:MOST_PARAMETERS]
+    ]
 
 
 def _opus(data: dict[str, Any]) -> str:

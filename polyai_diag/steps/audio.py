@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from polyai_diag.analysis.e_model import band_of, burst_ratio_of, estimate, mouth_to_ear_ms
 from polyai_diag.model import InputError
 from polyai_diag.probes.waiting import happens_within
 from polyai_diag.steps.call import connect_call
@@ -15,7 +16,7 @@ from polyai_diag.steps.packets import packet_facts
 from polyai_diag.steps.walk import Walk, run_check
 
 if TYPE_CHECKING:
-    from polyai_diag.model import StepResult
+    from polyai_diag.model import Json, StepResult
     from polyai_diag.probes.ice import Call
     from polyai_diag.probes.signaling import Signaling
     from polyai_diag.probes.trace import Trace
@@ -45,10 +46,24 @@ async def audio(walk: Walk, trace: Trace) -> None:
     measuring = loop_by_call(walk, own, trace) if walk.echo else listen(walk, own, trace)
     measured = await while_it_lasts(walk, own, measuring)
     trace.data.update(await packet_facts(own))
+    trace.data["quality"] = _quality(trace.data)
     if measured is None or not await goes_on(walk, own):
         await keep_ending(walk, own, trace, started_s)
     elif walk.signaling is not None and (walk.target.hold_s > 0 or walk.signaling.ended.is_set()):
         await _hold(walk, own, walk.signaling, trace)
+
+
+def _quality(data: dict[str, Any]) -> Json:
+    """Estimate what a listener would say; None without a round trip or a band."""
+    checks, edge_hz = data.get("checks") or {}, data.get("bandwidth_hz")
+    if "rtt_ms" not in checks or edge_hz is None or not data["packets_due"]:
+        return None
+    return estimate(
+        one_way_ms=mouth_to_ear_ms(checks["rtt_ms"]),
+        loss_percent=data["loss_percent"],
+        burst_ratio=burst_ratio_of(data["mean_burst"], data["loss_percent"]),
+        band=band_of(edge_hz),
+    ).data
 
 
 async def _hold(walk: Walk, own: Call, signaling: Signaling, trace: Trace) -> None:
