@@ -80,7 +80,7 @@ def _arrivals(
         first = int(np.floor(begins)) - AHEAD
         sound, good = heard.part(slice(first, first + length))
         if good.all():
-            size = next_fast_len(length + len(sent), real=True)
+            size = next_fast_len(length, real=True)
             frequency_hz = rfftfreq(size, 1 / SAMPLE_RATE_HZ)
             aligned = np.exp(2j * np.pi * frequency_hz / SAMPLE_RATE_HZ * (begins - first))
             cross = rfft(sound, size) * np.conj(rfft(sent, size)) * aligned
@@ -136,6 +136,7 @@ def _around(strength: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _taper(frequency_hz: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the band, half an octave of it on either side rising softly."""
-    octaves = np.log2(np.maximum(frequency_hz, 1.0)[:, None] / np.array(BAND_HZ))
-    rise = np.clip([2 * octaves[:, 0], -2 * octaves[:, 1]], 0, 1)
-    return np.asarray(np.prod(0.5 - 0.5 * np.cos(np.pi * rise), axis=0))
+    octaves = np.log2(np.maximum(frequency_hz, 1.0))
+    low, high = np.log2(BAND_HZ)
+    rise = np.clip(2 * np.minimum(octaves - low, high - octaves), 0, 1)
+    return np.asarray(0.5 - 0.5 * np.cos(np.pi * rise))

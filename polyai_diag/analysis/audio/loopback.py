@@ -111,7 +111,7 @@ class _Loopback:
         if self._lost is None or not len(self._timing.sent):
             return heard
         start = -round(float(np.median(self._timing.offsets)))
-        sent, _ = Heard(self._signal.pcm[:, 0], np.zeros(0, bool)).part(
+        sent, _ = Heard(self._signal.pcm[:, 0], np.ones(len(self._signal.pcm), bool)).part(
             slice(start, start + len(heard.sound))
         )
         return Heard(heard.sound, settled(heard.good, heard.sound, sent))
@@ -142,10 +142,11 @@ class _Loopback:
         return _facts(self._signal, self._timing, found, reasons)
 
     def _clipped_runs(self) -> int:
-        loud = np.flatnonzero(np.abs(self._received).max(axis=1, initial=0) >= FULL_SCALE)
+        loud = np.flatnonzero(np.abs(self._received.ravel()) >= FULL_SCALE)
         if not len(loud):
             return 0
-        span = slice(loud[0], loud[-1] + 1)
+        first, last = loud[[0, -1]] // self._received.shape[1]
+        span = slice(first, last + 1)
         return clipped_runs(self._received[span] * self._heard.good[span, None])
 
     def _of_time(self) -> dict[str, object]:

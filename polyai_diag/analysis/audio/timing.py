@@ -155,7 +155,7 @@ def _drift(
     left = [offsets[p] - drift * sent[p] for p in pieces]
     unrest = float(np.median(np.abs(np.concatenate([x - np.median(x) for x in left])))) * 1.4826
     lever = sum(float(np.sum(np.square(sent[p] - sent[p].mean()))) for p in pieces)
-    return drift, CONFIDENCE * unrest / np.sqrt(lever)
+    return drift, float(CONFIDENCE * unrest / np.sqrt(lever))
 
 
 def _ppm(ratio: float | None) -> float | None:
