@@ -34,8 +34,8 @@ An agent's speech that is sent in bursts makes its packets uneven, and leaves th
 """
 _GATEWAY = "the gateway"
 _SOUND = (
-    *("audio-dropouts", "audio-distorted", "audio-channel-fault"),
-    *("audio-narrowband", "echo-heard", "clock-drift"),
+    *("audio-dropouts", "audio-distorted", "audio-channel-fault", "audio-too-quiet"),
+    *("audio-narrowband", "audio-wrong-rate", "echo-heard", "clock-drift"),
 )
 """What a gateway makes up for packets that are missing or late is another sound than was sent."""
 
