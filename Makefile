@@ -1,6 +1,8 @@
 # Two commands matter: `make demo` and `make test`. Both make .venv by themselves.
 
 FAULT ?=
+# Calls mostly wait: several at once, and not so many that the machine itself becomes a fault.
+AT_ONCE := --numprocesses 3 --dist worksteal
 ICE := $(addprefix tests/real/test_,udp_networks.py mtu.py turn_probe.py)
 BIN := .venv/bin
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
@@ -27,18 +29,18 @@ test: .venv/.test .venv/mitmproxy .venv/pystun3
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest $(AT_ONCE) --cov --cov-report=term
 
 lint types: .venv/.test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 matrix: .venv/.test
-	$(BIN)/python -m pytest tests/live --whole
+	$(BIN)/python -m pytest $(AT_ONCE) tests/live --whole
 
 soak: .venv/.test
 	$(BIN)/python -m tests.bench.soak
 	$(BIN)/python -m tests.bench.soak_ice
-	for round in 1 2 3 4 5 6 7 8 9 10; do $(BIN)/python -m pytest -q $(ICE) || exit 1; done
+	for round in 1 2 3 4 5 6 7 8 9 10; do $(BIN)/python -m pytest -q $(AT_ONCE) $(ICE) || exit 1; done
 
 bench: .venv/.test
 	$(BIN)/python -m tests.bench

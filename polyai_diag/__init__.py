@@ -13,7 +13,8 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from polyai_diag.analysis.frames import lint_frame
-    from polyai_diag.analysis.sdp import compare_sdp, lint_sdp
+    from polyai_diag.analysis.sdp_compare import compare_sdp
+    from polyai_diag.analysis.sdp_lint import lint_sdp
     from polyai_diag.api import analyze_recording, diagnose, diagnose_sync
     from polyai_diag.model import Issue
     from polyai_diag.report import Report, ReportError
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 # Importing is cheap: a name is loaded from its room when it is first asked for.
 _ROOMS = {
     "polyai_diag.analysis.frames": ("lint_frame",),
-    "polyai_diag.analysis.sdp": ("compare_sdp", "lint_sdp"),
+    "polyai_diag.analysis.sdp_compare": ("compare_sdp",),
+    "polyai_diag.analysis.sdp_lint": ("lint_sdp",),
     "polyai_diag.api": ("analyze_recording", "diagnose", "diagnose_sync"),
     "polyai_diag.model": ("Issue",),
     "polyai_diag.target": ("IceServer", "Target", "TargetError"),

@@ -66,9 +66,14 @@ def diagnose_sync(
 def analyze_recording(path: str | Path) -> AudioFacts:
     """Measure a recording (WAV, FLAC, OGG and what else FFmpeg reads) without a reference.
 
-    Raises RecordingError, one line, when it cannot be read as sound.
+    Reads it once, in little memory, four hours at most; what of it is damaged or missing is in
+    `incomplete`. Raises RecordingError, one line, when it cannot be read as sound.
     """
-    from polyai_diag.analysis.audio.levels import audio_facts  # noqa: PLC0415
-    from polyai_diag.media.recording import read_recording  # noqa: PLC0415
+    from polyai_diag.analysis.audio.unreferenced import Listener  # noqa: PLC0415
+    from polyai_diag.media.recording import open_recording  # noqa: PLC0415
 
-    return audio_facts(*read_recording(path))
+    with open_recording(path) as recording:
+        listener = Listener(recording.rate_hz, recording.channels)
+        for block in recording:
+            listener.take(block)
+        return listener.facts(recording.incomplete)

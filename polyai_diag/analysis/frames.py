@@ -16,7 +16,7 @@ import msgspec
 from polyai_diag.analysis.candidates import candidate_faults
 from polyai_diag.analysis.issues import bare, critical, info, named, near, shown, warning
 from polyai_diag.analysis.messages import CAUSE_OF_CODE, TOKEN_REQUIRED, known_message
-from polyai_diag.analysis.sdp import lint_sdp
+from polyai_diag.analysis.sdp_lint import lint_sdp
 from polyai_diag.analysis.token import read_token
 from polyai_diag.analysis.token_form import is_masked, read_form
 from polyai_diag.failures import Failure
@@ -236,16 +236,16 @@ def _lint_description(body: Body, kind: str) -> Iterator[Issue]:
         said = "missing" if sdp in (None, "") else f"not text but {kind_of(sdp)}"
         yield critical("$.data.sdp", said, cause)
         return
-    yield from _lint_sdp(sdp, cause)
+    yield from _lint_sdp(sdp, kind, cause)
 
 
-def _lint_sdp(sdp: str, cause: str) -> Iterator[Issue]:
+def _lint_sdp(sdp: str, kind: str, cause: str) -> Iterator[Issue]:
     if "\n" in sdp and "\r" not in sdp:
         message = "its lines end with LF alone; SDP's end with CRLF (RFC 8866 §5)"
         yield warning("$.data.sdp", message, cause)
     elif "\n" in sdp and not sdp.endswith("\n"):
         yield info("$.data.sdp", "its last line has no line end (RFC 8866 §5)")
-    for issue in lint_sdp(sdp):
+    for issue in lint_sdp(sdp, kind):
         path = f"$.data.sdp{issue.path[1:]}"
         yield msgspec.structs.replace(issue, path=path, cause=issue.cause or cause)
 

@@ -19,7 +19,8 @@ from polyai_diag.analysis.issues import info
 from polyai_diag.analysis.moments import last_moment
 from polyai_diag.analysis.pasted_log import Entry, is_description, is_frame, scan
 from polyai_diag.analysis.retold import Retelling
-from polyai_diag.analysis.sdp import compare_sdp, lint_sdp
+from polyai_diag.analysis.sdp_compare import pair_issues
+from polyai_diag.analysis.sdp_lint import OPUS_CAUSES, lint_sdp
 from polyai_diag.model import Evidence, Finding, Issue, Json, Severity
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ def read_paste(text: str, now: datetime) -> Pasted | None:
     text = text.removeprefix("\ufeff")
     start = text.lstrip()
     if start.startswith("v=0"):
-        return Pasted("a session description", tuple(lint_sdp(text)), (), now)
+        issues = tuple(lint_sdp(text))
+        return Pasted("a session description", issues, _of_description(text, "", now), now)
     body = _json(text)
     if is_description(body):
         return _description(body, now)
@@ -75,10 +77,19 @@ def read_paste(text: str, now: datetime) -> Pasted | None:
 def _description(body: Json, now: datetime) -> Pasted:
     """Judge what a browser calls a session description: the frame around it is not there."""
     sdp = body["sdp"]
-    faults = lint_sdp(sdp) if isinstance(sdp, str) else []
+    kind = body["type"] if body.get("type") in ("offer", "answer") else ""
+    faults = lint_sdp(sdp, kind) if isinstance(sdp, str) else []
+    findings = _of_description(sdp, kind, now) if isinstance(sdp, str) else ()
     issues = [msgspec.structs.replace(i, path=f"$.sdp{i.path[1:]}") for i in faults]
     said = "a description alone; what goes over the WebSocket is a frame around it (data)"
-    return Pasted("a session description", (info("$", said), *issues), (), now)
+    return Pasted("a session description", (info("$", said), *issues), findings, now)
+
+
+def _of_description(sdp: str, kind: str, now: datetime) -> tuple[Finding, ...]:
+    """Name the causes that one description shows."""
+    retelling = Retelling(sdp, now)
+    retelling.take_description(sdp, kind, Entry(1, "", ""))
+    return causes.judge(retelling.record(None))
 
 
 def _judged(text: str, entries: list[Entry], now: datetime) -> Pasted | None:
@@ -169,9 +180,12 @@ def _bounded(issues: list[Issue], frames: int) -> list[Issue]:
 
 
 def _taken(issue: Issue) -> Issue:
-    """Make a note of what a gateway may refuse, where the paste shows that it did not."""
-    refused = issue.severity is not Severity.WARNING
-    return issue if refused else msgspec.structs.replace(issue, severity=Severity.INFO)
+    """Make a note of what a gateway may refuse, where the paste shows that it did not.
+
+    What spoils the audio spoils it all the same.
+    """
+    stays = issue.severity is not Severity.WARNING or issue.cause in OPUS_CAUSES
+    return issue if stays else msgspec.structs.replace(issue, severity=Severity.INFO)
 
 
 def _compared(frames: list[Entry]) -> Iterator[Issue]:
@@ -182,9 +196,9 @@ def _compared(frames: list[Entry]) -> Iterator[Issue]:
         data = body.get("data") if body else None
         sdp = data.get("sdp") if isinstance(data, dict) else None
         if body and body.get("type") == "offer":
-            offer = sdp if isinstance(sdp, str) and not lint_sdp(sdp) else ""
+            offer = sdp if isinstance(sdp, str) else ""
         elif body and body.get("type") == "answer" and offer and isinstance(sdp, str):
-            for issue in compare_sdp(offer, sdp):
+            for issue in pair_issues(offer, sdp):
                 yield msgspec.structs.replace(issue, path=f"line {entry.line} {issue.path}")
             offer = ""
 

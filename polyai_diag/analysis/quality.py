@@ -50,14 +50,19 @@ def loss(sequence_numbers: Sequence[int]) -> LossFacts:
     """Count lost packets by 16-bit RTP sequence numbers, in order of arrival (RFC 3550 §A.3)."""
     if not sequence_numbers:
         return LossFacts(0, 0, 0.0, 100.0)
-    extended = [sequence_numbers[0]]
-    for number in sequence_numbers[1:]:
-        step = (number - extended[-1] + 0x8000) % 0x10000 - 0x8000
-        extended.append(extended[-1] + step)
-    came = sorted(set(extended))
+    came = sorted(set(extended(sequence_numbers)))
     expected = came[-1] - came[0] + 1
     bursts = sum(later - earlier > 1 for earlier, later in pairwise(came))
     return _loss_facts(expected, expected - len(came), bursts)
+
+
+def extended(sequence_numbers: Sequence[int]) -> list[int]:
+    """Return 16-bit RTP sequence numbers, in order of arrival, counted on across the wrap."""
+    found: list[int] = []
+    for number in sequence_numbers:
+        before = found[-1] if found else number
+        found.append(before + (number - before + 0x8000) % 0x10000 - 0x8000)
+    return found
 
 
 def loss_of(arrived: Sequence[bool]) -> LossFacts:
@@ -108,7 +113,12 @@ def wilson_percent(count: float, total: float, z: float = Z_95) -> tuple[float, 
 
 @dataclass(frozen=True)
 class JitterFacts:
-    """How unevenly packets came, in ms. D is the change of the transit time between neighbours."""
+    """How unevenly packets came, in ms.
+
+    D is the change of the transit time from one packet to the next that was sent (RFC 3550
+    §6.4.1). Where either of the two is lost there is no D: across a gap it would tell of two
+    moments far apart, the more so the more is lost. STUN, TURN and the call count alike.
+    """
 
     rfc3550_ms: float  # the running value at the end: it tells of the last few packets
     mean_ms: float  # of |D|
@@ -119,14 +129,26 @@ class JitterFacts:
     p99_ms: float
 
 
-def jitter(arrivals_s: Sequence[float], timestamps: Sequence[int]) -> JitterFacts | None:
-    """Return the jitter of RTP packets in order of arrival; None for fewer than two."""
+def jitter(
+    arrivals_s: Sequence[float], timestamps: Sequence[int], sequence_numbers: Sequence[int]
+) -> JitterFacts | None:
+    """Return the jitter of RTP packets in order of arrival; None where no two are neighbours."""
+    came: dict[int, tuple[float, int]] = {}
+    numbers = extended(sequence_numbers)
+    for number, at_s, stamp in zip(numbers, arrivals_s, timestamps, strict=True):
+        came.setdefault(number, (at_s, stamp))
     return jitter_of(
         [
             1000 * ((b_s - a_s) - timestamp_difference(b, a) / CLOCK_HZ)
-            for (a_s, a), (b_s, b) in pairwise(zip(arrivals_s, timestamps, strict=True))
+            for (n, (a_s, a)), (m, (b_s, b)) in pairwise(sorted(came.items()))
+            if m == n + 1
         ]
     )
+
+
+def differences_ms(transits_ms: Sequence[float | None]) -> list[float]:
+    """Return each D of packets in the order of sending; None is one that did not come."""
+    return [b - a for a, b in pairwise(transits_ms) if a is not None and b is not None]
 
 
 def jitter_of(differences_ms: Sequence[float]) -> JitterFacts | None:
@@ -140,15 +162,6 @@ def jitter_of(differences_ms: Sequence[float]) -> JitterFacts | None:
     ordered = sorted(sizes)
     percentiles = (percentile(ordered, share) for share in (0.5, 0.95, 0.99))
     return JitterFacts(running, fmean(sizes), *mean_interval(sizes), *percentiles)
-
-
-def jitter_ms(arrivals_s: Sequence[float], timestamps: Sequence[int]) -> float | None:
-    """Return the mean |D| of RFC 3550 §6.4.1 in ms; None for fewer than two packets.
-
-    The standard's running value depends on the last few packets; the mean does not.
-    """
-    found = jitter(arrivals_s, timestamps)
-    return found.mean_ms if found else None
 
 
 def timestamp_difference(later: int, earlier: int) -> int:

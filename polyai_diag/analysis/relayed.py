@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from polyai_diag.analysis.quality import jitter_of, loss_of, percentile
+from polyai_diag.analysis.quality import differences_ms, jitter_of, loss_of, percentile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,10 +27,11 @@ class RelayedFacts:
 
     sent: int
     lost: int
+    lost_bursts: int  # how often in a row, one alone included
     loss_interval_percent: tuple[float, float]
     rtt_p50_ms: float | None
     rtt_p95_ms: float | None
-    jitter_ms: float | None  # mean |D| of RFC 3550 §6.4.1
+    jitter_ms: float | None  # mean |D| of neighbours in sending (`JitterFacts`)
     stalls: int
     longest_stall_ms: float
 
@@ -46,13 +47,18 @@ def relayed_facts(sent_s: Sequence[float], arrived_s: Mapping[int, float]) -> Re
     `arrived_s` is keyed by the packet's place in `sent_s`.
     """
     lost = loss_of([place in arrived_s for place in range(len(sent_s))])
-    transits_ms = [(arrived_s[n] - sent_s[n]) * 1000 for n in sorted(arrived_s)]
-    jitter = jitter_of([later - earlier for earlier, later in pairwise(transits_ms)])
-    ordered = sorted(transits_ms)
+    came_s = map(arrived_s.get, range(len(sent_s)))
+    transits_ms = [
+        None if at_s is None else (at_s - from_s) * 1000
+        for at_s, from_s in zip(came_s, sent_s, strict=True)
+    ]
+    jitter = jitter_of(differences_ms(transits_ms))
+    ordered = sorted(ms for ms in transits_ms if ms is not None)
     stalls_ms = _stalls_ms(sorted(arrived_s.values()))
     return RelayedFacts(
         sent=lost.expected,
         lost=lost.lost,
+        lost_bursts=lost.bursts,
         loss_interval_percent=(lost.low_percent, lost.high_percent),
         rtt_p50_ms=percentile(ordered, 0.5) if ordered else None,
         rtt_p95_ms=percentile(ordered, 0.95) if ordered else None,

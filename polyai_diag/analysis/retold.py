@@ -17,6 +17,8 @@ from polyai_diag.analysis.messages import TOKEN_REQUIRED, code_in, known_message
 from polyai_diag.analysis.observed import observation, step_results
 from polyai_diag.analysis.pasted_log import find_url, region_in
 from polyai_diag.analysis.sdp import parse_sdp
+from polyai_diag.analysis.sdp_compare import compare_sdp, judge_issues
+from polyai_diag.analysis.sdp_lint import OPUS_CAUSES, lint_sdp
 from polyai_diag.analysis.token import read_token
 from polyai_diag.analysis.token_form import is_masked, placeholder_in, read_form
 from polyai_diag.failures import Failure
@@ -47,6 +49,7 @@ class _Offer:
     line: int
     moment: Moment | None
     mode: str
+    sdp: str = ""
 
 
 class Retelling:
@@ -86,6 +89,13 @@ class Retelling:
         else:
             self._take_line(entry)
 
+    def take_description(self, sdp: str, kind: str, entry: Entry) -> None:
+        """Keep what one description alone says of Opus; `kind` as in `lint_sdp`."""
+        issues = [issue for issue in lint_sdp(sdp, kind) if issue.cause in OPUS_CAUSES]
+        if issues:
+            failure, notes = judge_issues(issues)
+            self._saw("opus", "sdp_read", entry, failure, notes)
+
     def record(self, last: Moment | None) -> Record:
         """Return the record; `last` is the last time that the log tells."""
         if self._pending is not None:
@@ -115,7 +125,7 @@ class Retelling:
             case "offer":
                 self._take_offer(body, entry)
             case "answer":
-                self._take_answer(entry)
+                self._take_answer(body, entry)
             case "error":
                 data = body.get("data")
                 told = data if isinstance(data, dict) else body
@@ -129,8 +139,12 @@ class Retelling:
             self._give_up(self._pending, entry.moment)
         mode, call_sid = body.get("mode"), body.get("callSid")
         self._pending = _Offer(
-            entry.line, entry.moment, mode[:_MOST_SHOWN] if isinstance(mode, str) else "default"
+            entry.line,
+            entry.moment,
+            mode[:_MOST_SHOWN] if isinstance(mode, str) else "default",
+            _sdp_in(body),
         )
+        self.take_description(self._pending.sdp, "offer", entry)
         self._refused = False
         if isinstance(call_sid, str):
             self._call_sid = call_sid[:_MOST_SHOWN]
@@ -156,8 +170,9 @@ class Retelling:
             notes = {**facts.notes, "detail": facts.detail}
             self._saw("token", "token_read", entry, facts.failure, notes)
 
-    def _take_answer(self, entry: Entry) -> None:
+    def _take_answer(self, body: dict[str, Json], entry: Entry) -> None:
         self._connected()
+        self._compare(self._pending.sdp if self._pending else "", _sdp_in(body), entry)
         try:
             frame = read_frame(entry.frame)
             if isinstance(frame, Answer):
@@ -172,6 +187,17 @@ class Retelling:
             self._offer_ends(entry, Failure.FRAME_INVALID, notes)
         else:
             self._answer_came(entry)
+
+    def _compare(self, offer: str, answer: str, entry: Entry) -> None:
+        """Judge the two as the step `opus` does; what the offer alone told is told again then."""
+        if not offer or not answer:
+            self.take_description(answer, "answer", entry)
+            return
+        seen = self._seen["opus"]
+        if seen and seen[-1].operation == "sdp_read":
+            seen.pop()
+        failure, notes = judge_issues(compare_sdp(offer, answer))
+        self._saw("opus", "sdp_compare", entry, failure, notes)
 
     def _take_error(self, code: Json, message: Json, entry: Entry, told: str = "") -> None:
         """Keep a refusal; a message without its code is known by the table of messages."""
@@ -362,3 +388,12 @@ class Retelling:
 
     def _keep_time(self, moment: Moment | None) -> None:
         self._last = moment or self._last
+
+
+def _sdp_in(body: dict[str, Json]) -> str:
+    """Return a frame's description, "" where it is not there, hidden or cut off."""
+    data = body.get("data")
+    sdp = data.get("sdp") if isinstance(data, dict) else None
+    if not isinstance(sdp, str) or is_masked(sdp) or placeholder_in(sdp):
+        return ""
+    return "" if sdp.rstrip().endswith(("…", "...")) else sdp

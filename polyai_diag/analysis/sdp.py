@@ -8,8 +8,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from polyai_diag.model import Issue, Severity
-
 MAX_SDP_CHARACTERS = 256 * 1024
 DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 
@@ -43,6 +41,7 @@ class Section:
     codecs: tuple[Codec, ...]
     direction: str
     attributes: dict[str, tuple[str, ...]]
+    bandwidth: tuple[str, ...]
 
     @property
     def rejected(self) -> bool:
@@ -66,11 +65,13 @@ class Sdp:
 
     sections: tuple[Section, ...]
     attributes: dict[str, tuple[str, ...]]
+    bandwidth: tuple[str, ...]
 
     @property
     def audio(self) -> Section | None:
-        """The first audio section."""
-        return next((section for section in self.sections if section.kind == "audio"), None)
+        """The first audio section that is not rejected; where all are, the first."""
+        sections = [section for section in self.sections if section.kind == "audio"]
+        return next((s for s in sections if not s.rejected), next(iter(sections), None))
 
     @property
     def candidates(self) -> tuple[str, ...]:
@@ -95,84 +96,8 @@ def parse_sdp(text: str) -> Sdp:
         raise ValueError("the first line is not 'v=0'")
     head, *parts = _split_sections(lines)
     session = _attributes(head)
-    return Sdp(tuple(_section(part, session) for part in parts), session)
-
-
-def lint_sdp(text: str) -> list[Issue]:
-    """List what is wrong with a session description on its own; paths name lines or sections."""
-    bare = "\n" not in text and "\r" not in text
-    if bare and "\\n" in text:
-        restored = text.replace("\\r", "\r").replace("\\n", "\n")
-        message = "the line ends are written out as \\r\\n: the text was encoded twice"
-        return [_issue("$", message), *lint_sdp(restored)]
-    if bare and (" m=" in text or (text.lstrip().startswith("v=0") and "m=" in text)):
-        return [_issue("$", "the line ends are lost: every SDP line must end with CRLF (\\r\\n)")]
-    try:
-        sdp = parse_sdp(text)
-    except ValueError as exc:
-        return [_issue("$", f"not a session description: {exc}")]
-    audio = sdp.audio
-    if audio is None:
-        return [_issue("$", "no audio section (m=audio)", "opus-not-offered")]
-    issues = _missing_transport(audio, sdp)
-    if audio.rejected:
-        issues.append(_issue("$.audio", "the audio section is rejected (port 0)", "opus-rejected"))
-    elif audio.opus is None:
-        issues.append(_issue("$.audio", "no Opus among the codecs", "opus-not-offered"))
-    else:
-        issues += _opus_form(audio.opus)
-    return issues
-
-
-def compare_sdp(offer: str, answer: str) -> list[Issue]:
-    """List what the answer takes away from the offer: Opus, a direction, the section itself."""
-    try:
-        offered, answered = parse_sdp(offer).audio, parse_sdp(answer).audio
-    except ValueError as exc:
-        return [_issue("$", f"not a session description: {exc}")]
-    if offered is None or offered.opus is None:
-        return [_issue("$.offer.audio", "the offer has no Opus", "opus-not-offered")]
-    if answered is None or answered.rejected:
-        message = "the answer rejects the audio section (port 0, or no m=audio)"
-        return [_issue("$.answer.audio", message, "opus-rejected")]
-    if answered.opus is None:
-        named = ", ".join(str(codec) for codec in answered.codecs) or "no codec"
-        message = f"the answer has no Opus, but {named}"
-        return [_issue("$.answer.audio", message, "opus-rejected")]
-    return _opus_form(answered.opus) + _directions(offered, answered)
-
-
-def _opus_form(opus: Codec) -> list[Issue]:
-    if (opus.clock_rate, opus.channels) == (48000, 2):
-        return []
-    return [
-        _issue("$.audio.rtpmap", f"{opus}: RFC 7587 §7 asks for opus/48000/2", "opus-misconfigured")
-    ]
-
-
-def _directions(offered: Section, answered: Section) -> list[Issue]:
-    out = "send" in offered.direction and "recv" in answered.direction
-    back = "recv" in offered.direction and "send" in answered.direction
-    if out and back:
-        return []
-    silent = {(False, True): "to the gateway", (True, False): "from the gateway"}
-    way = silent.get((out, back), "either way")
-    message = f"offered {offered.direction}, answered {answered.direction}: no audio goes {way}"
-    return [_issue("$.answer.audio.direction", message, "media-direction")]
-
-
-def _missing_transport(audio: Section, sdp: Sdp) -> list[Issue]:
-    needed = {
-        "ice-ufrag": "no a=ice-ufrag: ICE cannot start (RFC 8839 §5.4)",
-        "ice-pwd": "no a=ice-pwd: ICE cannot start (RFC 8839 §5.4)",
-        "fingerprint": "no a=fingerprint: DTLS cannot be checked (RFC 8122 §5)",
-    }
-    present = {**sdp.attributes, **audio.attributes}
-    return [_issue(f"$.audio.{name}", text) for name, text in needed.items() if name not in present]
-
-
-def _issue(path: str, message: str, cause: str | None = None) -> Issue:
-    return Issue(path=path, message=message, severity=Severity.CRITICAL, cause=cause)
+    sections = tuple(_section(part, session) for part in parts)
+    return Sdp(sections, session, _bandwidth(head))
 
 
 def _split_sections(lines: list[str]) -> list[list[str]]:
@@ -195,11 +120,11 @@ def _attributes(lines: list[str]) -> dict[str, tuple[str, ...]]:
 
 def _section(lines: list[str], session: dict[str, tuple[str, ...]]) -> Section:
     fields = lines[0][2:].split()
-    port = _number(fields[1].split("/")[0], 65535) if len(fields) >= 4 else None
+    port = whole_number(fields[1].split("/")[0], 65535) if len(fields) >= 4 else None
     if port is None:
         raise ValueError(f"an m= line that cannot be read: {lines[0][:80]!r}")
     attributes = _attributes(lines[1:])
-    numbers = (_number(text, 127) for text in fields[3:])  # a data channel's is a name
+    numbers = (whole_number(text, 127) for text in fields[3:])  # a data channel's is a name
     payload_types = tuple(number for number in numbers if number is not None)
     direction = next((d for level in (attributes, session) for d in DIRECTIONS if d in level), None)
     return Section(
@@ -209,34 +134,44 @@ def _section(lines: list[str], session: dict[str, tuple[str, ...]]) -> Section:
         codecs=_codecs(attributes, payload_types),
         direction=direction or "sendrecv",
         attributes=attributes,
+        bandwidth=_bandwidth(lines),
     )
 
 
+def _bandwidth(lines: list[str]) -> tuple[str, ...]:
+    return tuple(line[2:] for line in lines if line.startswith("b="))
+
+
 def _codecs(attributes: dict[str, tuple[str, ...]], listed: tuple[int, ...]) -> tuple[Codec, ...]:
-    formats = dict(_numbered(attributes.get("fmtp", ())))
+    """Read the codecs in the order of the m= line, which is that of preference (RFC 3264 §5.1)."""
+    formats = dict(numbered(attributes.get("fmtp", ())))
+    places = {number: place for place, number in reversed(list(enumerate(listed)))}
     codecs = []
-    for number, encoding in _numbered(attributes.get("rtpmap", ())):
+    for number, encoding in numbered(attributes.get("rtpmap", ())):
         name, _, rest = encoding.partition("/")
         rate, _, channels = rest.partition("/")
-        clock_rate = _number(rate, 2**32)
-        if number in listed and clock_rate is not None:
-            parameters = _parameters(formats.get(number, ""))
-            codecs.append(Codec(number, name, clock_rate, _number(channels, 255) or 1, parameters))
-    return tuple(codecs)
+        clock_rate = whole_number(rate, 2**32)
+        if number in places and clock_rate is not None:
+            parameters = dict(read_parameters(formats.get(number, "")))
+            count = whole_number(channels, 255) or 1
+            codecs.append(Codec(number, name, clock_rate, count, parameters))
+    return tuple(sorted(codecs, key=lambda codec: places[codec.payload_type]))
 
 
-def _numbered(values: tuple[str, ...]) -> list[tuple[int, str]]:
+def numbered(values: tuple[str, ...]) -> list[tuple[int, str]]:
+    """Read values that begin with a payload type, those of `a=rtpmap` and `a=fmtp`."""
     pairs = (value.partition(" ") for value in values)
-    read = ((_number(number, 127), rest.strip()) for number, _, rest in pairs)
+    read = ((whole_number(number, 127), rest.strip()) for number, _, rest in pairs)
     return [(number, rest) for number, rest in read if number is not None]
 
 
-def _number(text: str, most: int) -> int | None:
+def whole_number(text: str, most: int) -> int | None:
     """Read a plain decimal number; None for anything else, `²` and a thousand nines included."""
     plain = text.isascii() and text.isdigit() and len(text) <= 10
     return int(text) if plain and int(text) <= most else None
 
 
-def _parameters(text: str) -> dict[str, str]:
+def read_parameters(text: str) -> list[tuple[str, str]]:
+    """Read the parameters of an `a=fmtp`, names in lower case; one given twice comes twice."""
     pairs = (part.partition("=") for part in text.split(";") if part.strip())
-    return {name.strip().lower(): value.strip() for name, _, value in pairs}
+    return [(name.strip().lower(), value.strip()) for name, _, value in pairs]

@@ -327,6 +327,8 @@ def _unexplained(facts: Facts, present: dict[str, list[Evidence]]) -> Iterator[F
 
 def _failures_of(step: StepResult) -> Iterator[Evidence]:
     failing = [(i, o) for i, o in enumerate(step.observations) if o.failure]
+    # What was only tried is not what the step failed for.
+    failing = [(i, o) for i, o in failing if o.notes.get("configured") is not False] or failing
     for index, observation in failing:
         yield Evidence(step=step.name, observation=index, text=describe(observation))
     if not failing:

@@ -78,7 +78,7 @@ def signaling_closed(facts: Facts) -> Iterator[Evidence | Seen]:
     layer=Layer.SIGNALING,
     title="The gateway sends a frame that cannot be read",
     remedy="Send PolyAI this report. Is a proxy between that rewrites WebSocket messages?",
-    breaks=("signaling", "call"),
+    breaks=("signaling", "opus", "call"),
 )
 def signaling_protocol_violation(facts: Facts) -> Iterator[Evidence | Seen]:
     """Not JSON, not an object, a field missing or of a wrong type: which."""
@@ -86,6 +86,9 @@ def signaling_protocol_violation(facts: Facts) -> Iterator[Evidence | Seen]:
         yield seen.says(f"In place of the answer: {seen.note('detail')}")
     for seen in facts.failed("answer_apply", failures=[Failure.SDP_REJECTED]):
         yield seen.says(f"The answer's SDP cannot be used: {seen.note('detail')}")
+    for seen in facts.failed("sdp_compare", "sdp_read", failures=[Failure.SDP_REJECTED]):
+        if seen.note("cause") == "signaling-protocol-violation":
+            yield seen.says(f"The answer's SDP cannot be used: {seen.note('detail')}")
 
 
 @cause(

@@ -156,7 +156,7 @@ def stun_unreachable(facts: Facts) -> Iterator[Evidence | Seen]:
         if (seen.step, seen.position) not in over_ipv6_alone:
             yield seen.says(f"{describe(seen.observation)}; {_compared(facts, seen)}")
     yield from facts.failed("dns_lookup", step="stun")
-    if not any(facts.succeeded("nat_mapping")):
+    if not any(facts.succeeded("nat_mapping", "stun_binding")):
         yield from facts.failed("nat_mapping")
 
 

@@ -25,7 +25,7 @@ _SOUNDS = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".webm")
 def analyze_one(name: str, *, as_json: bool) -> int:
     """Judge one file, `-` for standard input; return the exit code. Raises UsageError."""
     if name != "-" and Path(name).suffix.lower() in _SOUNDS:
-        return _recording(name)
+        return _recording(name, as_json=as_json)
     text = _read(name)
     body = _json(text)
     if isinstance(body, dict) and "schema_version" in body and "steps" in body:
@@ -49,7 +49,7 @@ def _paste(name: str, text: str, *, as_json: bool) -> int:
     return _exit_code(pasted)
 
 
-def _as_json(name: str, pasted: Pasted) -> str:
+def _as_json(name: str, pasted: Pasted, **more: object) -> str:
     document = {
         "source": name,
         "kind": pasted.kind,
@@ -57,6 +57,7 @@ def _as_json(name: str, pasted: Pasted) -> str:
         "issues": pasted.issues,
         "root_causes": pasted.root_causes,
         "findings": pasted.findings,
+        **more,
     }
     return visible(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
 
@@ -116,17 +117,21 @@ def _report(name: str, text: str, *, as_json: bool) -> int:
     return exit_code(report)
 
 
-def _recording(name: str) -> int:
+def _recording(name: str, *, as_json: bool) -> int:
+    from polyai_diag.analysis.paste import Pasted  # noqa: PLC0415
+    from polyai_diag.analysis.recorded import recorded  # noqa: PLC0415
     from polyai_diag.api import analyze_recording  # noqa: PLC0415
+    from polyai_diag.causes import judge  # noqa: PLC0415
+    from polyai_diag.cli.console import new_console, print_findings  # noqa: PLC0415
+    from polyai_diag.cli.recordings import recording_lines  # noqa: PLC0415
 
-    facts = analyze_recording(name)
-    print(f"{name}: {facts.seconds:.1f} s of sound")
-    active = (
-        f"{facts.active_level_dbfs:.1f} dBFS" if facts.active_level_dbfs is not None else "none"
-    )
-    print(f"  active level    {active} ({facts.active_share:.0%} of the time)")
-    print(f"  peak            {facts.peak_dbfs:.1f} dBFS, {facts.clipped_runs} clipped runs")
-    if facts.bandwidth_hz is not None:
-        print(f"  bandwidth       {facts.bandwidth_hz:.0f} Hz holds 99.9 % of the power")
-    print("  Measured without a reference: delay, loss and echo cannot be told from it.")
-    return HEALTHY
+    facts, now = analyze_recording(name), datetime.now(UTC)
+    record = recorded(plain(Path(name).name), facts, now)
+    judged = Pasted("a recording", (), judge(record), now, record=record)
+    if as_json:
+        print(_as_json(name, judged, facts=facts.notes()))
+    else:
+        for line in recording_lines(plain(name), facts):
+            print(line)
+        print_findings(new_console(), judged.findings)
+    return _exit_code(judged)

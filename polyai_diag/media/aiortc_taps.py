@@ -220,7 +220,8 @@ async def close_fully(pc: RTCPeerConnection) -> None:
 def _parts(pc: RTCPeerConnection) -> Iterator[object]:
     """Yield what runs tasks for a connection: itself, senders and receivers, ICE, relayed sockets.
 
-    A connection that is closed while it still connects starts a sender that nobody stops.
+    A connection that is closed while it still connects starts a sender, and checks of consent,
+    that nobody stops.
     """
     yield pc
     for transceiver in pc.getTransceivers():
@@ -228,6 +229,7 @@ def _parts(pc: RTCPeerConnection) -> Iterator[object]:
         yield transceiver.receiver
     if pc.getTransceivers():
         yield dtls_transport(pc).transport
+        yield ice_connection(pc)
         for protocol in ice_connection(pc)._protocols:
             yield protocol.transport
 
@@ -263,6 +265,37 @@ def _filter_protocol(protocol: Any, allow: Callable[[bytes, Address], bool]) -> 
 
     protocol.datagram_received = received
     protocol.transport = _Transport(protocol.transport, sent)
+
+
+def hold_datagrams(pc: RTCPeerConnection, holds_s: Callable[[bytes, bool], float | None]) -> None:
+    """Hold each datagram back for `holds_s(data, sent)` seconds; None swallows it.
+
+    For the sandbox alone: it plays the network that loses and delays. Call it after gathering.
+    """
+    for protocol in ice_connection(pc)._protocols:
+        _hold_back(protocol, holds_s)
+
+
+def _hold_back(protocol: Any, holds_s: Callable[[bytes, bool], float | None]) -> None:
+    receive, transport = protocol.datagram_received, protocol.transport
+    loop = asyncio.get_running_loop()
+
+    def on_its_way(way: Callable[[bytes, Address], None], sent: bool) -> Any:
+        def arrives(data: bytes, addr: Address) -> None:
+            if not transport.is_closing():
+                way(data, addr)
+
+        def leaves(data: bytes, addr: Address) -> None:
+            held_s = holds_s(data, sent)
+            if held_s:
+                loop.call_later(held_s, arrives, data, addr)
+            elif held_s is not None:
+                way(data, addr)
+
+        return leaves
+
+    protocol.datagram_received = on_its_way(receive, sent=False)
+    protocol.transport = _Transport(transport, on_its_way(transport.sendto, sent=True))
 
 
 class _Transport:

@@ -1,32 +1,48 @@
-"""Play the probe signal into a call and take back what arrives."""
+"""Three ways to have a sound come back: the gateway's echo, a relay of TURN, Opus alone."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-from polyai_diag.media.opus import SAMPLE_RATE_HZ, encode
+from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection
+from aiortc.mediastreams import MediaStreamError
+from aiortc.rtcconfiguration import RTCIceTransportPolicy
+
+from polyai_diag.media import aiortc_taps as taps
+from polyai_diag.media.opus import SAMPLE_RATE_HZ, decode_all, encode, silence_packet
 from polyai_diag.media.packets import PacketLog, place
 from polyai_diag.media.tracks import FRAME_S, PacketTrack
 
 if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
 
-    from polyai_diag.media.tracks import PacketTrack
+    from polyai_diag.media.aiortc_taps import RtpArrival
+    from polyai_diag.target import IceServer
 
 LATE_S = 2.0  # by which a busy machine may hand over the last packet
 TAIL_S = 0.5  # what is still on its way when the last packet has left
+RELAY_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True)
 class Loop:
-    """What came back, shape (samples, 2), and both timelines' zeros (`time.monotonic()` s)."""
+    """What came back, shape (samples, 2), and both timelines' zeros (`time.monotonic()` s).
+
+    `lost` marks the samples of packets that did not come.
+    """
 
     received: NDArray[np.float32]
+    lost: NDArray[np.bool_]
     received_start_s: float
     sent_start_s: float
+    arrivals: Sequence[RtpArrival]
 
     def delay_ms(self, offset_samples: float) -> float:
         """Return the delay from handing a sound to the network until it has come back.
@@ -57,6 +73,89 @@ async def loop_back(track: PacketTrack, packets: PacketLog, pcm: NDArray[np.floa
         raise MediaStopped("the call ended in the middle of the sound") from None
     await asyncio.sleep(TAIL_S)
     arrivals = packets.arrivals[already:]
-    received, received_start_s = await asyncio.to_thread(place, arrivals)
+    placed = await asyncio.to_thread(place, arrivals)
     sent_start_s = min(at_s - number * FRAME_S for number, at_s in enumerate(track.sent_s))
-    return Loop(received, received_start_s, sent_start_s)
+    return Loop(placed.sound, placed.lost, placed.start_s, sent_start_s, arrivals)
+
+
+def opus_alone(pcm: NDArray[np.float32], *, passes: int = 2) -> NDArray[np.float32]:
+    """Return what Opus itself makes of a sound: encoded and decoded in this process.
+
+    An echo that decodes and encodes again is two passes: the floor that nothing gets below.
+    """
+    for _ in range(passes):
+        pcm = decode_all(encode(pcm))
+    return pcm
+
+
+class RelayUnreachable(Exception):  # noqa: N818 - what the network did, not an error of ours
+    """The two peers do not meet by the relay; the text says how far they came."""
+
+
+class RelayLoop:
+    """Two peers of our own that meet by a TURN server, for an `async with` block.
+
+    What `track` plays goes out to the relay and comes back into `packets`; no gateway takes part.
+    `server` names one TURN URL. Raises RelayUnreachable on entering.
+    """
+
+    def __init__(self, server: IceServer, context: ssl.SSLContext) -> None:
+        self.track = PacketTrack(silence_packet())
+        self.packets = PacketLog()
+        self._context = context
+        self._near, self._far = _relayed_peer(server), _relayed_peer(server)
+        self._draining: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        try:
+            async with asyncio.timeout(RELAY_TIMEOUT_S):
+                await self._meet()
+                await self.packets.begun.wait()
+        except TimeoutError:
+            state = self._near.iceConnectionState
+            await self._close()
+            raise RelayUnreachable(
+                f"no sound by the relay in {RELAY_TIMEOUT_S:.0f} s: ICE {state}"
+            ) from None
+        except BaseException:
+            await self._close()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._close()
+
+    async def _meet(self) -> None:
+        near, far = self._near, self._far
+        near.addTransceiver(self.track, "sendonly")
+        taps.trust_turn_server(near, self._context)
+        await near.setLocalDescription(await near.createOffer())
+        await far.setRemoteDescription(near.localDescription)
+        taps.trust_turn_server(far, self._context)
+        receiver = far.getReceivers()[0]
+        taps.tap_rtp(receiver, self.packets.keep)
+        self._draining = asyncio.create_task(_drain(receiver.track))
+        await far.setLocalDescription(await far.createAnswer())
+        await near.setRemoteDescription(far.localDescription)
+
+    async def _close(self) -> None:
+        self.track.stop()
+        await asyncio.gather(taps.close_fully(self._near), taps.close_fully(self._far))
+        if self._draining is not None:
+            self._draining.cancel()
+            await asyncio.gather(self._draining, return_exceptions=True)
+
+
+def _relayed_peer(server: IceServer) -> RTCPeerConnection:
+    credential = server.credential.reveal() if server.credential else None
+    ice = RTCIceServer(list(server.urls), server.username, credential)
+    return RTCPeerConnection(
+        RTCConfiguration([ice], iceTransportPolicy=RTCIceTransportPolicy.RELAY)
+    )
+
+
+async def _drain(track: object) -> None:
+    """Throw decoded audio away: nobody else empties aiortc's queue."""
+    with contextlib.suppress(MediaStreamError):
+        while True:
+            await track.recv()  # type: ignore[attr-defined]

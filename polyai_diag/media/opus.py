@@ -19,6 +19,44 @@ LOOK_AHEAD_SAMPLES = 312  # libopus' delay at 48 kHz outside restricted-lowdelay
 TIME_BASE = Fraction(1, SAMPLE_RATE_HZ)
 
 
+class Encoder:
+    """Encodes sound at 48 kHz, 20 ms at a time.
+
+    `fec_percent` is the loss that in-band error correction is to expect.
+    """
+
+    def __init__(
+        self,
+        *,
+        channels: int = 2,
+        bit_rate: int = 64_000,
+        application: str = "audio",
+        fec_percent: int = 0,
+    ) -> None:
+        self._layout = "mono" if channels == 1 else "stereo"
+        self._codec = av.CodecContext.create("libopus", "w")
+        self._codec.sample_rate = SAMPLE_RATE_HZ
+        self._codec.layout = self._layout
+        self._codec.format = "s16"
+        self._codec.bit_rate = bit_rate
+        self._codec.time_base = TIME_BASE
+        self._codec.options = {"application": application}
+        if fec_percent:
+            self._codec.options |= {"fec": "1", "packet_loss": str(fec_percent)}
+        self._frames = 0
+
+    def encode(self, pcm: NDArray[np.float32]) -> bytes:
+        """Return the packet of one frame, shape (960, channels), full scale ±1.0; more is cut."""
+        samples = np.clip(np.rint(pcm * 32767), -32768, 32767).astype(np.int16)
+        frame = av.AudioFrame.from_ndarray(
+            samples.reshape(1, -1), format="s16", layout=self._layout
+        )
+        frame.sample_rate = SAMPLE_RATE_HZ
+        frame.pts = self._frames * FRAME_SAMPLES
+        self._frames += 1
+        return b"".join(map(bytes, self._codec.encode(frame)))
+
+
 def encode(
     pcm: NDArray[np.float32],
     *,
@@ -31,29 +69,14 @@ def encode(
     `pcm` has shape (samples, channels), one channel or two, full scale ±1.0, 48 kHz; the last frame
     is filled with silence. `fec_percent` is the loss that in-band error correction is to expect.
     """
-    layout = "mono" if pcm.shape[1] == 1 else "stereo"
-    codec = av.CodecContext.create("libopus", "w")
-    codec.sample_rate = SAMPLE_RATE_HZ
-    codec.layout = layout
-    codec.format = "s16"
-    codec.bit_rate = bit_rate
-    codec.time_base = TIME_BASE
-    codec.options = {"application": application}
-    if fec_percent:
-        codec.options |= {"fec": "1", "packet_loss": str(fec_percent)}
+    channels = pcm.shape[1]
+    encoder = Encoder(
+        channels=channels, bit_rate=bit_rate, application=application, fec_percent=fec_percent
+    )
     frames = -(-len(pcm) // FRAME_SAMPLES)
-    padded = np.zeros((frames * FRAME_SAMPLES, pcm.shape[1]), np.float32)
+    padded = np.zeros((frames * FRAME_SAMPLES, channels), np.float32)
     padded[: len(pcm)] = pcm
-    samples = np.clip(np.rint(padded * 32767), -32768, 32767).astype(np.int16)
-    packets: list[bytes] = []
-    for number in range(frames):
-        block = samples[number * FRAME_SAMPLES : (number + 1) * FRAME_SAMPLES]
-        frame = av.AudioFrame.from_ndarray(block.reshape(1, -1), format="s16", layout=layout)
-        frame.sample_rate = SAMPLE_RATE_HZ
-        frame.pts = number * FRAME_SAMPLES
-        packets += [bytes(packet) for packet in codec.encode(frame)]
-    packets += [bytes(packet) for packet in codec.encode(None)]
-    return packets[:frames]
+    return [encoder.encode(frame) for frame in padded.reshape(frames, FRAME_SAMPLES, channels)]
 
 
 class Decoder:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -36,30 +37,46 @@ class PacketLog:
             self.begun.set()
 
 
-def place(arrivals: Sequence[RtpArrival]) -> tuple[NDArray[np.float32], float]:
+class Placed(NamedTuple):
+    """Sound laid out by its clock: shape (samples, 2), full scale ±1.0, 48 kHz.
+
+    `lost` marks the samples of packets that never came; a pause of the sender's is none.
+    `start_s` is when sample 0 would have arrived had every packet been as fast as the fastest
+    (`time.monotonic()` seconds).
+    """
+
+    sound: NDArray[np.float32]
+    start_s: float
+    lost: NDArray[np.bool_]
+
+
+def place(arrivals: Sequence[RtpArrival]) -> Placed:
     """Decode packets and lay each where its RTP timestamp says; gaps stay silent.
 
     Of several senders (SSRC) the one with most packets is heard. A timestamp that lies further
     off than packets and time passed account for is forged or broken, and its packet left out.
-    Returns the sound, shape (samples, 2), and when its sample 0 would have arrived had every
-    packet been as fast as the fastest (`time.monotonic()` seconds).
     """
     if not arrivals:
-        return np.zeros((0, 2), np.float32), 0.0
+        return Placed(np.zeros((0, 2), np.float32), 0.0, np.zeros(0, bool))
     ordered = _plausible(arrivals)
     origin = ordered[0].timestamp
-    length = timestamp_difference(ordered[-1].timestamp, origin) + 6 * FRAME_SAMPLES
-    sound = np.zeros((length, 2), np.float32)
+    starts = [timestamp_difference(a.timestamp, origin) for a in ordered]
+    sound = np.zeros((starts[-1] + 6 * FRAME_SAMPLES, 2), np.float32)
+    lost = np.zeros(len(sound), bool)
     decoder = Decoder()
-    for arrival in ordered:
+    ends = []
+    for arrival, start in zip(ordered, starts, strict=True):
         block = decoder.decode(arrival.payload)
-        start = timestamp_difference(arrival.timestamp, origin)
         room = sound[start : start + len(block)]
         room[:] = block[: len(room)]
+        ends.append(start + len(room))
+    for end, start, (one, next_one) in zip(ends, starts[1:], pairwise(ordered), strict=False):
+        if (next_one.sequence_number - one.sequence_number) % 2**16 > 1:
+            lost[end:start] = True
     start_s = min(
-        a.arrival_s - timestamp_difference(a.timestamp, origin) / SAMPLE_RATE_HZ for a in ordered
+        a.arrival_s - start / SAMPLE_RATE_HZ for a, start in zip(ordered, starts, strict=True)
     )
-    return sound, start_s
+    return Placed(sound, start_s, lost)
 
 
 def _plausible(arrivals: Sequence[RtpArrival]) -> list[RtpArrival]:

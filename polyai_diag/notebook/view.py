@@ -6,7 +6,7 @@ import base64
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from polyai_diag.report.html import Asked, drawn_relays, drawn_spectrum, render_part
+from polyai_diag.report.html import Asked, drawn_relays, drawn_sound, render_part
 from polyai_diag.report.story import Story
 from polyai_diag.report.way import way
 
@@ -59,7 +59,7 @@ def tabs(report: Report) -> dict[str, str]:
         "To send": render_part("letters", story),
         "Firewall": render_part("firewall", Asked(story.firewall)),
         "Network": render_part("network", story, drawn_relays(story)),
-        "Audio": render_part("audio", story, drawn_spectrum(story)),
+        "Audio": render_part("audio", story, drawn_sound(story)),
         "Report": render_part("saved", story, list(_links(report))),
     }
 

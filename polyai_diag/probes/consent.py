@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 CHECK_EVERY_S = 0.5
 LOOK_EVERY_S = 0.25
+RESEND_MS = 500  # aioice's first
 RESENDS = 1  # so that a check takes 1.5 s at the most, and a round trip of a second is no loss
 SILENT_S = 4.0
 """Neither a check answered nor a packet: browsers call it disconnected by then."""
@@ -42,6 +43,7 @@ class Consent:
         self.started_s = self.answered_s = 0.0
         self.sent = 0
         self.round_trips_ms: list[float] = []
+        self.checks_ms: list[float | None] = []  # whoever asked; None: no answer
 
     def start(self) -> None:
         """Check from now on."""
@@ -63,6 +65,12 @@ class Consent:
         return max(self.answered_s, self.packet_s)
 
     @property
+    def lossy(self) -> bool:
+        """Whether a check had to be sent again, or was not answered at all."""
+        unanswered = self.sent - len(self.round_trips_ms) > 1  # one may be under way
+        return unanswered or max(self.round_trips_ms, default=0.0) >= RESEND_MS
+
+    @property
     def packet_s(self) -> float:
         """When the last RTP packet came; when the checks began, where none has."""
         arrivals = self._packets.arrivals
@@ -70,12 +78,15 @@ class Consent:
 
     async def _check(self) -> None:
         while True:
+            took_ms = None
             with contextlib.suppress(OSError):
                 self.sent += 1
-                round_trip_s = await taps.check_pair(self._pc, resends=RESENDS)
+                took_ms = await taps.check_pair(self._pc, resends=RESENDS) * 1000
                 self.answered_s = time.monotonic()
                 if len(self.round_trips_ms) < MAX_ROUND_TRIPS:
-                    self.round_trips_ms.append(round_trip_s * 1000)
+                    self.round_trips_ms.append(took_ms)
+            if len(self.checks_ms) < MAX_ROUND_TRIPS:
+                self.checks_ms.append(took_ms)
             await asyncio.sleep(CHECK_EVERY_S)
 
     async def _look(self) -> None:

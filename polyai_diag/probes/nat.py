@@ -20,6 +20,7 @@ from polyai_diag.analysis.nat import (
 from polyai_diag.probes.stun_transport import (
     KNOWN,
     StunTransport,
+    any_local,
     mapped_address,
     open_udp,
     shown,
@@ -74,11 +75,6 @@ async def ask_nat(servers: Sequence[Address], trace: Trace) -> Nat:
     if found.behaviour_server is not None:
         found.filtering = await _filtering(found.behaviour_server, trace)
     return found
-
-
-def any_local(server: Address) -> str:
-    """Bind where the answer can come from both of a loopback server's addresses."""
-    return "::" if ":" in server[0] else "0.0.0.0"  # noqa: S104 - a probe's own socket, for a second
 
 
 async def _ask_alternates(

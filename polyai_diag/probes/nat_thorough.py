@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from polyai_diag import stun_message
 from polyai_diag.analysis.nat import UNKNOWN, Address, lifetime_words
-from polyai_diag.probes.nat import any_local
 from polyai_diag.probes.stun_transport import (
     KNOWN,
     StunTransport,
+    any_local,
     mapped_address,
     open_udp,
     shown,

@@ -6,12 +6,13 @@ import asyncio
 import socket
 import time
 from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from polyai_diag import stun_message
+from polyai_diag.analysis.quality import differences_ms
 from polyai_diag.analysis.udp import (
     ASKED_AT_S,
+    FIRST_STAGE,
     LEAST_PATIENCE_S,
     Udp,
     decided_at_s,
@@ -24,6 +25,7 @@ from polyai_diag.probes.stun_transport import (
     KNOWN,
     StunRefused,
     StunTransport,
+    any_local,
     mapped_address,
     open_udp,
     shown,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     import ssl
 
     from polyai_diag.probes.net import Address
+    from polyai_diag.probes.stun_transport import Reply
     from polyai_diag.probes.trace import Seen, Trace
     from polyai_diag.target import IceUrl
 
@@ -82,8 +85,7 @@ class Bindings:
     @property
     def differences_ms(self) -> list[float]:
         """By how much the round trips of neighbours differ, where both came."""
-        neighbours = pairwise(self.round_trips_ms)
-        return [b - a for a, b in neighbours if a is not None and b is not None]
+        return differences_ms(self.round_trips_ms)
 
 
 def has_route(address: Address) -> bool:
@@ -107,17 +109,24 @@ async def ask_bindings(
     """Ask one address over UDP, its host over TCP at the same time: the control that it is up.
 
     Requests are spaced over 2.8 s until one is answered; then a train of them is sent, to tell
-    round trip, jitter and loss.
+    round trip, jitter and loss. The first go out of a connected socket, which ICMP errors reach;
+    what a silent server is asked then of one that takes answers from anywhere: who answers from
+    another address than was asked is dropped, counted, and not taken for silence.
     """
     result = Bindings(url.url, address)
     control = Control(url, address, trace)
     controlling = asyncio.create_task(control.run(context))
+    server = (address.host, address.port)
     notes = {"server": str(address), "family": result.family}
     try:
         with trace.observe("stun_binding", url.url, known=KNOWN, **notes) as seen:
             try:
-                async with open_udp((address.host, address.port)) as transport:
-                    await _Row(transport, result, control, trace).run(train)
+                async with (
+                    open_udp(server) as connected,
+                    open_udp(local_host=any_local(server)) as unconnected,
+                ):
+                    sockets = _Sockets(connected, unconnected, server)
+                    await _Row(sockets, result, control, trace).run(train)
             finally:
                 seen.note(sent=result.sent, answered=result.answered, malformed=result.malformed)
             _conclude(result, seen)
@@ -144,13 +153,36 @@ def _conclude(result: Bindings, seen: Seen) -> None:
         seen.fail(Failure.GENERIC_TIMEOUT, f"no answer to {result.sent} requests")
 
 
+class _Sockets(NamedTuple):
+    """The two ways in which a server is asked."""
+
+    connected: StunTransport
+    unconnected: StunTransport
+    server: tuple[str, int]
+
+    async def ask(self, *, doubtful: bool) -> Reply:
+        """Ask once. Raises as `StunTransport.ask` does."""
+        request = stun_message.request(Method.BINDING)
+        if doubtful:
+            return await self.unconnected.ask(
+                request, timeout_s=ASK_FOR_S, once=True, to=self.server
+            )
+        return await self.connected.ask(request, timeout_s=ASK_FOR_S, once=True)
+
+    @property
+    def malformed(self) -> int:
+        return self.connected.malformed + self.unconnected.malformed
+
+    @property
+    def broken(self) -> Exception | None:
+        return self.connected.broken
+
+
 class _Row:
     """Binding requests to one address, each with an id of its own, and when they were answered."""
 
-    def __init__(
-        self, transport: StunTransport, result: Bindings, control: Control, trace: Trace
-    ) -> None:
-        self._transport = transport
+    def __init__(self, sockets: _Sockets, result: Bindings, control: Control, trace: Trace) -> None:
+        self._sockets = sockets
         self._result = result
         self._control = control
         self._trace = trace
@@ -168,9 +200,9 @@ class _Row:
             for task in self._asking:
                 task.cancel()
             await asyncio.gather(*self._asking, return_exceptions=True)
-            self._result.malformed = self._transport.malformed
-        if self._transport.broken is not None and not self._result.answered:
-            raise self._transport.broken
+            self._result.malformed = self._sockets.malformed
+        if self._sockets.broken is not None and not self._result.answered:
+            raise self._sockets.broken
 
     async def _find_out(self) -> None:
         """Ask in two stages; the verdict waits for the control, and a late answer overturns it."""
@@ -183,7 +215,7 @@ class _Row:
         if not self._told.is_set():
             await self._control.ended.wait()
         self._result.udp = self._standing()
-        if self._transport.broken is not None and not self._result.answers_s:
+        if self._sockets.broken is not None and not self._result.answers_s:
             self._result.udp = Udp.REJECTED
             await happens_within(LEAST_PATIENCE_S, self._control.ended.wait())
 
@@ -215,10 +247,10 @@ class _Row:
 
     async def _answer(self, number: int) -> None:
         """Send a request and wait for its answer, which is told from others by its id."""
-        request = stun_message.request(Method.BINDING)
+        doubtful = number >= FIRST_STAGE and not self._result.answers_s
         started_s = time.monotonic()
         try:
-            reply = await self._transport.ask(request, timeout_s=ASK_FOR_S, once=True)
+            reply = await self._sockets.ask(doubtful=doubtful)
             round_trip_ms = reply.round_trip_ms
             self._result.mapped = mapped_address(reply.message)
         except StunRefused as exc:

@@ -68,7 +68,7 @@ class StunTransport:
     Whatever else arrives (ChannelData, indications, requests) goes to `on_other`. Answers that
     nobody can use are dropped and counted in `malformed`: not STUN, an unknown transaction, an
     attribute that would have to be understood (RFC 8489 §6.3.3), another source than was asked.
-    What comes to a connected socket from elsewhere the system itself drops, uncounted.
+    What comes to a connected socket from elsewhere the system itself drops, unseen.
     """
 
     def __init__(self, *, reliable: bool) -> None:
@@ -272,6 +272,11 @@ async def open_udp(
         yield owner
     finally:
         owner.close()
+
+
+def any_local(server: Address) -> str:
+    """Bind where the answer can come from both of a loopback server's addresses."""
+    return "::" if ":" in server[0] else "0.0.0.0"  # noqa: S104 - a probe's own socket, for a second
 
 
 async def stream_over(

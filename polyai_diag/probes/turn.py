@@ -164,7 +164,7 @@ class TurnAttempt:
             else:
                 await together(near.open(), far.open())
             self._asked()
-            if far.granted and not near.granted and self.ask_again:
+            if far.granted and not near.granted:  # a place that came free, or packets lost
                 near, far = far, near
                 self.ask_again = False
             if near.granted:

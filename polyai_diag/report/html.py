@@ -16,7 +16,7 @@ from jinja2 import PackageLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
-from polyai_diag.report.plots import relays_svg, spectrum_svg
+from polyai_diag.report.pictures import Picture, relays_svg, sound_pictures
 from polyai_diag.report.request import Measured, grouped
 from polyai_diag.report.request_forms import moment, request_links, request_markdown
 from polyai_diag.report.story import Story
@@ -62,7 +62,7 @@ def _context(report: Report) -> dict[str, Any]:
     story = Story(report)
     return {
         "story": story,
-        "svg": drawn_spectrum(story),
+        "pictures": drawn_sound(story),
         "relays_svg": drawn_relays(story),
         "asked": Asked(story.firewall),
         "css": _source("style.css"),
@@ -80,9 +80,12 @@ class Asked:
         self.links = request_links(request)
 
 
-def drawn_spectrum(story: Story) -> Markup:
-    """Return the picture of the audio's spectrum, empty where none was measured."""
-    return Markup(spectrum_svg(story.spectrum, story.bandwidth_hz))  # noqa: S704 - numbers alone
+def drawn_sound(story: Story) -> list[Picture]:
+    """Return the pictures of the sound, none where none was measured."""
+    return [
+        picture._replace(svg=Markup(picture.svg))  # noqa: S704 - drawn by us, of numbers alone
+        for picture in sound_pictures(story.data("audio"))
+    ]
 
 
 def drawn_relays(story: Story) -> Markup:

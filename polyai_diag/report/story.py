@@ -198,16 +198,6 @@ class Story:
         return [*self.carried, *self.heard]
 
     @property
-    def spectrum(self) -> dict[str, Any]:
-        """The spectrum of the audio, empty where none was measured."""
-        return table(self.data("audio").get("spectrum"))
-
-    @property
-    def bandwidth_hz(self) -> float | None:
-        """Where the received band ends."""
-        return number(self.data("audio").get("bandwidth_hz"))
-
-    @property
     def bars(self) -> list[Bar]:
         """When each step ran."""
         return [_bar(step, self.whole_ms) for step in self.record.steps]

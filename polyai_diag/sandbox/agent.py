@@ -1,6 +1,7 @@
 """An agent that greets, listens, and answers when the caller has finished speaking.
 
-Its voice is made by arithmetic: harmonics of a gliding pitch under formants, in bursts of words.
+Its voice is made by arithmetic: harmonics of a gliding pitch under formants, in bursts of words,
+each of which begins with a hiss.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import functools
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.signal import butter, sosfilt
 
 from polyai_diag.media.opus import SAMPLE_RATE_HZ, encode, silence_packet
 from polyai_diag.media.tracks import FRAME_S, PacketTrack
@@ -26,6 +28,8 @@ _SPEECH_FROM_DBFS = -50.0
 _SPEECH_S = 0.1
 _PAUSE_S = 0.5
 _WORDS_PER_S = 2.5
+_HISS_HZ = (3000, 12_000)
+_HISS = 0.25  # against the vowels, RMS
 
 
 class Agent:
@@ -34,6 +38,7 @@ class Agent:
     def __init__(self, *, silent: bool = False) -> None:
         self.track = PacketTrack(silence_packet())
         self._silent = silent
+        _reply()  # made now, lest the call wait for it
         self._say(_greeting())
 
     async def listen(self, caller: MediaStreamTrack) -> None:
@@ -68,13 +73,23 @@ def voice(duration_s: float, pitch_hz: float) -> NDArray[np.float32]:
     sound = np.zeros_like(time_s)
     for harmonic in range(1, int(4000 / pitch_hz)):
         sound += _formant_gain(harmonic * pitch_hz) / harmonic * np.sin(harmonic * phase)
-    sound *= np.maximum(0, np.sin(2 * np.pi * _WORDS_PER_S * time_s) + 0.6)
+    word = 2 * np.pi * _WORDS_PER_S * time_s
+    sound *= np.maximum(0, np.sin(word) + 0.6) / np.sqrt(np.mean(sound**2))
+    sound += _HISS * _hiss(len(sound)) * np.maximum(0, np.sin(word + 1.6))
     sound *= 10 ** (SPEECH_DBFS / 20) / np.sqrt(np.mean(sound**2))
     return np.stack([sound, sound], axis=1).astype(np.float32)
 
 
 def _formant_gain(frequency_hz: float) -> float:
     return 0.1 + sum(1 / (1 + ((frequency_hz - formant) / 150) ** 2) for formant in _FORMANTS_HZ)
+
+
+def _hiss(samples: int) -> NDArray[np.float64]:
+    """Return noise of the band in which consonants lie, at an RMS of 1."""
+    noise = np.random.default_rng(samples).standard_normal(samples)
+    band = butter(4, _HISS_HZ, "bandpass", fs=SAMPLE_RATE_HZ, output="sos")
+    hiss = sosfilt(band, noise)
+    return np.asarray(hiss / np.sqrt(np.mean(hiss**2)))
 
 
 @functools.cache

@@ -18,23 +18,25 @@ from aiortc import (
 from aiortc.mediastreams import MediaStreamError
 from aiortc.sdp import candidate_from_sdp
 
-from polyai_diag.analysis.sdp import lint_sdp
+from polyai_diag.analysis.sdp_lint import lint_sdp
 from polyai_diag.media import aiortc_taps
+from polyai_diag.model import Severity
 from polyai_diag.sandbox.agent import Agent
 from polyai_diag.sandbox.descriptions import (
     reachable_candidate,
     with_media_rejected,
+    with_opus_parameters,
     with_reachable_candidates,
     without_any_candidate,
 )
 from polyai_diag.sandbox.echo import Echo
+from polyai_diag.sandbox.path import Path
+from polyai_diag.sandbox.sound import altered
 
 if TYPE_CHECKING:
-    from collections.abc import Set as AbstractSet
-
     from aiortc import MediaStreamTrack
 
-    from polyai_diag.sandbox.settings import GatewayFaults
+    from polyai_diag.sandbox.gateway import GatewayConfig
 
 MEDIA_HOST = "127.0.0.1"
 _MAX_CANDIDATES = 128
@@ -51,19 +53,14 @@ class Call:
     `ended` gets the connection state that ended the media: `failed`, or `closed`.
     """
 
-    def __init__(
-        self,
-        *,
-        echo: bool,
-        faults: GatewayFaults,
-        relayed_addresses: AbstractSet[aiortc_taps.Address],
-    ) -> None:
+    def __init__(self, config: GatewayConfig, *, echo: bool) -> None:
         self.session_id = str(uuid.uuid4())
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._faults = faults
-        self._relayed_addresses = relayed_addresses
-        voice = Echo if echo else Agent
-        self._voice = voice(silent=faults.send_silence)
+        self._faults = config.faults
+        self._sound = config.sound
+        self._path = Path(config.path)
+        self._relayed_addresses = config.relayed_addresses
+        self._voice = _voice(config, echo=echo)
         self._listening: list[asyncio.Task[None]] = []
         self._candidates = 0
         self._connected_s: float | None = None
@@ -74,14 +71,17 @@ class Call:
 
     async def answer(self, offer: str) -> str:
         """Return the SDP that answers the offer. Raises OfferRefused."""
-        if issues := lint_sdp(offer):
-            raise OfferRefused(f"Failed to process the offer: {issues[0].message}")
+        grave = [i for i in lint_sdp(offer, "offer") if i.severity is Severity.CRITICAL]
+        if grave:
+            raise OfferRefused(f"Failed to process the offer: {grave[0].message}")
         try:
             offer.encode()  # half a surrogate pair would only be met in the middle of the checks
             await self._negotiate(with_reachable_candidates(offer))
         except Exception as exc:  # aiortc raises whatever it trips over in an SDP
             raise OfferRefused(f"Failed to process the offer: {type(exc).__name__}") from exc
         answer = self._pc.localDescription.sdp
+        if self._faults.answer_fmtp:
+            answer = with_opus_parameters(answer, self._faults.answer_fmtp)
         if self._faults.omit_candidates:
             answer = without_any_candidate(answer)
         return with_media_rejected(answer) if self._faults.reject_audio else answer
@@ -103,7 +103,8 @@ class Call:
         self._end("closed")
 
     async def _negotiate(self, offer: str) -> None:
-        transceiver = self._pc.addTransceiver(self._voice.track, "sendrecv")
+        track = altered(self._voice.track, self._sound)
+        transceiver = self._pc.addTransceiver(track, self._faults.answer_direction)
         codecs = RTCRtpSender.getCapabilities("audio").codecs
         transceiver.setCodecPreferences([c for c in codecs if c.name.lower() == "opus"])
         await self._pc.setRemoteDescription(RTCSessionDescription(offer, "offer"))
@@ -115,6 +116,7 @@ class Call:
         with aiortc_taps.host_candidates_from([MEDIA_HOST]):
             await self._pc.setLocalDescription(await self._pc.createAnswer())
         aiortc_taps.filter_datagrams(self._pc, self._passes)
+        aiortc_taps.hold_datagrams(self._pc, self._path.holds_s)
 
     async def _listen(self, track: MediaStreamTrack) -> None:
         with contextlib.suppress(MediaStreamError):
@@ -142,3 +144,10 @@ class Call:
     def _end(self, state: str) -> None:
         if not self.ended.done():
             self.ended.set_result(state)
+
+
+def _voice(config: GatewayConfig, *, echo: bool) -> Agent | Echo:
+    silent = config.faults.send_silence
+    if echo and config.path.drop_received_rtp:  # nothing comes that could be sent back
+        return Agent(silent=True)
+    return Echo(silent=silent) if echo else Agent(silent=silent)

@@ -75,6 +75,12 @@ def with_media_rejected(answer: str) -> str:
     return _join(kept)
 
 
+def with_opus_parameters(sdp: str, parameters: str) -> str:
+    """Give Opus these format parameters, in place of those that it has (RFC 7587 §6.1)."""
+    lines = [line for line in _lines(sdp) if not line.startswith("a=fmtp:")]
+    return re.sub(r"(a=rtpmap:(\d+) opus/\S+\r\n)", rf"\1a=fmtp:\2 {parameters}\r\n", _join(lines))
+
+
 def _is_unreachable(line: str) -> bool:
     if line.startswith("a=candidate:"):
         return not reachable_candidate(line.removeprefix("a="))

@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from polyai_diag.model import InputError
-from polyai_diag.sandbox.settings import GatewayFaults, ProxyMode, TargetFaults, TurnFaults
+from polyai_diag.sandbox.settings import (
+    GatewayFaults,
+    PathFaults,
+    ProxyMode,
+    SoundFaults,
+    TargetFaults,
+    TurnFaults,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,11 +32,14 @@ class FaultError(InputError):
 class Fault:
     """One fault in words, and what is set for it.
 
-    `gateway`, `turn` and `target` name fields of GatewayFaults, TurnFaults and TargetFaults.
+    `gateway`, `sound`, `path`, `turn` and `target` name fields of GatewayFaults, SoundFaults,
+    PathFaults, TurnFaults and TargetFaults.
     """
 
     text: str
     gateway: Mapping[str, Any] = field(default_factory=dict)
+    sound: Mapping[str, Any] = field(default_factory=dict)
+    path: Mapping[str, Any] = field(default_factory=dict)
     turn: Mapping[str, Any] = field(default_factory=dict)
     target: Mapping[str, Any] = field(default_factory=dict)
     proxy: ProxyMode | None = None
@@ -196,7 +206,49 @@ _CONNECTING = {
 # Guide section 2: audio.
 _AUDIO = {
     "opus-rejected": Fault("The answer rejects the audio section.", gateway={"reject_audio": True}),
+    "opus-misconfigured": Fault(
+        "The answer caps Opus at 8 kHz and 6 kb/s.",
+        gateway={"answer_fmtp": "maxplaybackrate=8000;maxaveragebitrate=6000"},
+    ),
+    "media-direction": Fault(
+        "The answer is recvonly: the gateway sends nothing.",
+        gateway={"answer_direction": "recvonly"},
+    ),
+    "no-audio-received": Fault(
+        "The gateway's audio packets vanish on their way.", path={"drop_sent_rtp": True}
+    ),
+    "no-audio-delivered": Fault(
+        "The caller's audio packets vanish on their way.", path={"drop_received_rtp": True}
+    ),
     "silent-audio": Fault("Audio arrives on time, and is silence.", gateway={"send_silence": True}),
+    "audio-too-quiet": Fault("The sound comes 35 dB too quiet.", sound={"gain_db": -35}),
+    "audio-clipped": Fault(
+        "The sound is 24 dB louder than full scale allows.", sound={"gain_db": 24}
+    ),
+    "audio-narrowband": Fault("The sound ends at 3.4 kHz.", sound={"lowpass_hz": 3400}),
+    "audio-distorted": Fault(
+        "An amplifier bends what is louder than a murmur.", sound={"saturates_at": 0.08}
+    ),
+    "audio-wrong-rate": Fault(
+        "Sound of 44.1 kHz is sent as if it were of 48.", sound={"speed": 48_000 / 44_100}
+    ),
+    "audio-channel-fault": Fault(
+        "Stereo is agreed, and the right channel is dead.",
+        gateway={"answer_fmtp": "stereo=1"},
+        sound={"dead_channel": 1},
+    ),
+    "audio-dropouts": Fault("The sound is cut for 60 ms again and again.", sound={"cut_ms": 60}),
+    "audio-hum": Fault("The mains hums in the sound: 50 Hz.", sound={"hum_dbfs": -40}),
+    "echo-heard": Fault(
+        "What the caller says comes back 120 ms later.", sound={"echo": (120, -20)}
+    ),
+    "packet-loss": Fault(
+        "12 % of the packets are lost, four at a time.",
+        path={"loss_percent": 12, "loss_burst": 4},
+    ),
+    "high-latency": Fault("Every packet takes 230 ms, each way.", path={"delay_ms": 230}),
+    "high-jitter": Fault("Packets come up to 150 ms late.", path={"jitter_ms": 150}),
+    "clock-drift": Fault("The gateway's clock runs 400 ppm fast.", sound={"speed": 1.0004}),
 }
 
 TABLE = {**_UNAUTHORIZED, **_REACHING_THE_GATEWAY, **_CONNECTING, **_AUDIO}
@@ -215,6 +267,8 @@ class Played(NamedTuple):
     """The faults of one sandbox put together."""
 
     gateway: GatewayFaults
+    sound: SoundFaults
+    path: PathFaults
     turn: TurnFaults
     target: TargetFaults
     proxy: ProxyMode | None
@@ -229,6 +283,8 @@ def played(faults: Iterable[str | Fault]) -> Played:
     proxy = _merged({"proxy": fault.proxy} for fault in chosen if fault.proxy)
     return Played(
         GatewayFaults(**_merged(fault.gateway for fault in chosen)),
+        SoundFaults(**_merged(fault.sound for fault in chosen)),
+        PathFaults(**_merged(fault.path for fault in chosen)),
         TurnFaults(**_merged(fault.turn for fault in chosen)),
         TargetFaults(**_merged(fault.target for fault in chosen)),
         proxy.get("proxy"),

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from polyai_diag.media.aiortc_taps import Address
     from polyai_diag.model import Json
     from polyai_diag.sandbox.calls import Call
-    from polyai_diag.sandbox.settings import GatewayFaults
+    from polyai_diag.sandbox.settings import GatewayFaults, PathFaults, SoundFaults
     from polyai_diag.sandbox.tokens import Tokens
 
 HOST = "127.0.0.1"
@@ -52,6 +52,8 @@ class GatewayConfig:
     allow_echo: bool
     trickle: bool
     faults: GatewayFaults
+    sound: SoundFaults
+    path: PathFaults
     relayed_addresses: AbstractSet[Address]
 
 

@@ -182,6 +182,8 @@ class Sandbox:
             allow_echo=self._allow_echo,
             trickle=self._trickle,
             faults=faults,
+            sound=self._faults.sound,
+            path=self._faults.path,
             relayed_addresses=turn.relayed_addresses,
         )
         days = faults.certificate_days

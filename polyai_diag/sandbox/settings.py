@@ -57,8 +57,57 @@ class GatewayFaults:
     """DTLS records vanish, STUN passes (RFC 7983 §7 tells them apart)."""
     reject_audio: bool = False
     """The answer rejects every media section (RFC 3264 §6)."""
+    answer_fmtp: str = ""
+    """The answer asks for Opus with these parameters (RFC 7587 §6.1)."""
+    answer_direction: str = "sendrecv"
+    """The answer's direction, and what is done (RFC 3264 §6.1)."""
     send_silence: bool = False
     """What is sent is Opus-coded digital silence."""
+
+
+@dataclass(frozen=True)
+class SoundFaults:
+    """What the gateway does to the sound that it sends: decoded, altered, encoded again."""
+
+    gain_db: float = 0
+    """Louder or quieter; what goes past full scale is clipped."""
+    lowpass_hz: float | None = None
+    """Nothing above this passes."""
+    saturates_at: float | None = None
+    """It bends towards this share of full scale, and never reaches it."""
+    dead_channel: int | None = None
+    """This channel is silent: 0 left, 1 right."""
+    swaps_channels: bool = False
+    """Left is right."""
+    speed: float = 1.0
+    """It runs so much faster than it should, pitch and all: a clock that is off, or a wrong rate.
+
+    Its timestamps follow that clock, so that no packet is missing.
+    """
+    cut_ms: float = 0
+    """So much is silenced every CUT_EVERY_MS."""
+    hum_dbfs: float | None = None
+    """50 Hz at this level (RMS), and its harmonics."""
+    echo: tuple[float, float] | None = None
+    """It comes a second time: so many ms later, at so many dB."""
+
+
+@dataclass(frozen=True)
+class PathFaults:
+    """What the network does between the media port and the client."""
+
+    drop_sent_rtp: bool = False
+    """No RTP reaches the client; RTCP, STUN and DTLS do."""
+    drop_received_rtp: bool = False
+    """No RTP reaches the gateway; RTCP, STUN and DTLS do. An echo of nothing is silence."""
+    loss_percent: float = 0
+    """So much of the RTP to the client is lost."""
+    loss_burst: float = 1
+    """Packets lost one after the other, in the mean; 1: each for itself."""
+    delay_ms: float = 0
+    """Each datagram is so long on its way, in either direction."""
+    jitter_ms: float = 0
+    """Each datagram to the client takes longer by anything up to this."""
 
 
 @dataclass(frozen=True)

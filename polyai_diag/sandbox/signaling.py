@@ -88,11 +88,7 @@ class Signaling:
             return
         if not await self._stays_open(self._faults.answer_after_s):
             return
-        call = Call(
-            echo=offer.mode == "echo",
-            faults=self._faults,
-            relayed_addresses=self._config.relayed_addresses,
-        )
+        call = Call(self._config, echo=offer.mode == "echo")
         self._call = call
         self._gateway.calls.add(call)
         try:

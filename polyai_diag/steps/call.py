@@ -8,13 +8,13 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from polyai_diag.analysis.candidates import candidate_rows
-from polyai_diag.analysis.quality import jitter_ms, loss
 from polyai_diag.media import aiortc_taps as taps
 from polyai_diag.probes.dns import resolve
 from polyai_diag.probes.mtu import probe_udp_mtu
 from polyai_diag.probes.net import for_udp
 from polyai_diag.probes.pairs import pair_rows
 from polyai_diag.steps.lasting import keep_ending, while_it_lasts
+from polyai_diag.steps.packets import check_facts, packet_facts
 from polyai_diag.steps.signaling import open_session
 from polyai_diag.steps.stun import udp_servers
 from polyai_diag.steps.turn_peers import ask_for_peers
@@ -22,7 +22,7 @@ from polyai_diag.steps.walk import Walk, run_check
 from polyai_diag.target import parse_ice_url
 
 if TYPE_CHECKING:
-    from polyai_diag.model import Json, StepResult
+    from polyai_diag.model import StepResult
     from polyai_diag.probes.ice import Call
     from polyai_diag.probes.trace import Trace
     from polyai_diag.target import Target
@@ -57,6 +57,7 @@ async def connect_call(walk: Walk, trace: Trace) -> bool:
     started_s = time.monotonic()
     connected = await while_it_lasts(walk, own, _stages(walk, own, trace))
     if connected is None:
+        trace.data["checks"] = check_facts(own.consent.checks_ms)
         await keep_ending(walk, own, trace, started_s)
     return bool(connected)
 
@@ -85,6 +86,7 @@ async def _media(walk: Walk, own: Call, trace: Trace) -> bool:
     trace.progress("DTLS handshake", 0.4)
     if not await own.connect_dtls(trace):
         trace.fail("the DTLS handshake did not finish")
+        trace.data["checks"] = check_facts(own.consent.checks_ms)
         await _measure_packet_size(walk, trace)
         return False
     trace.data["dtls_ms"] = round((time.monotonic() - started_s) * 1000, 1)
@@ -94,8 +96,7 @@ async def _media(walk: Walk, own: Call, trace: Trace) -> bool:
         trace.fail("connected, and no audio packets arrive")
     if not received or walk.target.thorough:
         await _measure_packet_size(walk, trace)
-    if received:
-        await _note_packets(own, trace)
+    await _note_packets(own, trace)
     return received
 
 
@@ -135,19 +136,4 @@ async def _note_packets(own: Call, trace: Trace) -> None:
     trace.data.update(
         await packet_facts(own),
         rtt_ms=round(median(round_trips), 2) if round_trips else None,
-        payload_types=sorted({a.payload_type for a in own.packets.arrivals}),
     )
-
-
-async def packet_facts(own: Call) -> dict[str, Json]:
-    """Count all packets of the call so far: sent, received, lost, and their jitter."""
-    arrivals = own.packets.arrivals
-    lost = loss([a.sequence_number for a in arrivals])
-    jitter = jitter_ms([a.arrival_s for a in arrivals], [a.timestamp for a in arrivals])
-    return {
-        "packets_sent": await own.packets_sent(),
-        "packets_received": len(arrivals),
-        "loss_percent": round(lost.percent, 2),
-        "loss_interval_percent": [round(lost.low_percent, 2), round(lost.high_percent, 2)],
-        "jitter_ms": round(jitter, 2) if jitter is not None else None,
-    }

@@ -45,7 +45,9 @@ async def nat(walk: Walk, trace: Trace) -> None:
         exits=found.exits,
         mapped_addresses=[shown(address) for address in found.mapped_addresses],
     )
-    if not found.mapped:
+    if not found.mapped and walk.udp_silent is False:
+        trace.end(Status.SKIPPED, "not measured: the servers answered before, and not now")
+    elif not found.mapped:
         trace.fail("no server answered")
     elif walk.target.thorough:
         await _ask_thoroughly(found, trace)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from polyai_diag.analysis.sdp import compare_sdp, parse_sdp
-from polyai_diag.failures import Failure
+from polyai_diag.analysis.sdp import parse_sdp
+from polyai_diag.analysis.sdp_compare import compare_sdp, explained, judge_issues
 from polyai_diag.steps.signaling import open_session
 from polyai_diag.steps.walk import Walk, run_check
 
@@ -14,34 +14,27 @@ if TYPE_CHECKING:
     from polyai_diag.probes.trace import Trace
     from polyai_diag.target import Target
 
-_FAILURES = {
-    "opus-rejected": Failure.OPUS_MISSING,
-    "opus-not-offered": Failure.OPUS_MISSING,
-    "media-direction": Failure.MEDIA_DIRECTION,
-}
-
 
 async def check_opus(target: Target) -> StepResult:
-    """Compare offer and answer: Opus 48000/2, the audio section, the direction."""
+    """Compare offer and answer: Opus 48000/2 and its parameters, transport, direction."""
     return await run_check(opus, "opus", target)
 
 
 async def opus(walk: Walk, trace: Trace) -> None:
-    """Compare the two session descriptions."""
+    """Compare the two session descriptions; fail for what keeps the call from being heard."""
     if not await open_session(walk, trace) or walk.call is None or walk.answer is None:
         return
     with trace.observe("sdp_compare", "offer and answer") as seen:
         _note_codecs(walk.call.offer, walk.answer, trace)
-        issues = compare_sdp(walk.call.offer, walk.answer)
-        seen.note(issues=[f"{issue.path}: {issue.message}" for issue in issues])
-        if issues:
-            worst = issues[0]
-            failure = _FAILURES.get(worst.cause or "", Failure.SDP_REJECTED)
-            seen.fail(failure, worst.message, cause=worst.cause)
-            trace.fail(worst.message)
+        failure, notes = judge_issues(compare_sdp(walk.call.offer, walk.answer))
+        seen.note(**notes)
+        if failure is not None:
+            seen.fail(failure)
+            trace.fail(str(notes["detail"]))
 
 
 def _note_codecs(offer: str, answer: str, trace: Trace) -> None:
+    trace.data["explained"] = [*explained(offer, "offer"), *explained(answer, "answer")]
     for name, text in (("offered", offer), ("answered", answer)):
         try:
             audio = parse_sdp(text).audio

@@ -41,6 +41,8 @@ _MEASURED = (
     "rtt_interval_ms",
     "jitter_ms",
     "jitter_interval_ms",
+    "lost",
+    "lost_bursts",
     "loss_percent",
     "loss_interval_percent",
 )
@@ -84,7 +86,7 @@ async def stun(walk: Walk, trace: Trace) -> None:
         row for rows in await asyncio.gather(*(_ask(u, walk, trace) for u in urls)) for row in rows
     ]
     answering = [result for result in asked if result.answered]
-    walk.udp_silent = any(result.sent for result in asked) and not answering
+    walk.udp_silent = not answering if any(result.sent for result in asked) else None
     walk.stun_url = next((r.url for r in answering if r.url.startswith("stun:")), None)
     trace.data["udp"] = _standing(asked, online=walk.signaling is not None)
     left_out = len(_all_udp_servers(walk)) - len(urls)
@@ -150,6 +152,7 @@ def _row(result: Bindings) -> dict[str, Json]:
         row["rtt_ms"] = round(median(answered_ms), 2)
         row["rtt_interval_ms"] = _rounded(median_interval(answered_ms))
         lost = loss_of([ms is not None for ms in result.round_trips_ms])
+        row["lost"], row["lost_bursts"] = lost.lost, lost.bursts
         row["loss_percent"] = round(lost.percent, 2)
         row["loss_interval_percent"] = _rounded((lost.low_percent, lost.high_percent))
     jitter = jitter_of(result.differences_ms)

@@ -170,7 +170,7 @@ _FIGURES = (
 def _measured(measured: Measured | None) -> dict[str, Json]:
     """Return what its packets did; `measured` tells whether they went by the relay."""
     if measured is None:
-        return {"measured": None, "sent": 0, "lost": 0, **dict.fromkeys(_FIGURES)}
+        return {"measured": None, "sent": 0, "lost": 0, "lost_bursts": 0, **dict.fromkeys(_FIGURES)}
     facts = measured.facts
     interval = [round(limit, 2) for limit in facts.loss_interval_percent]
     figures = (
@@ -181,6 +181,7 @@ def _measured(measured: Measured | None) -> dict[str, Json]:
         "measured": "relay" if measured.relayed else "server",
         "sent": facts.sent,
         "lost": facts.lost,
+        "lost_bursts": facts.lost_bursts,
         **dict(zip(_FIGURES, (None if f is None else round(f, 2) for f in figures), strict=False)),
         "stalls": facts.stalls,
         "loss_interval_percent": interval,

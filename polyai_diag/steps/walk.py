@@ -53,7 +53,7 @@ class Walk:
     asking_ice_servers: asyncio.Lock = field(default_factory=asyncio.Lock)
     turn_probes: tuple[TurnProbe, ...] = ()
     stun_url: str | None = None  # the first STUN server that answered
-    udp_silent: bool = False
+    udp_silent: bool | None = None  # whether no STUN or TURN server answers; None: not asked
     shared_context: ssl.SSLContext | None = None  # another walk's, of the same run
     media_wanted: bool = False  # whether the offer is to carry candidates that a call needs
     one_of_many: bool = False  # of several gateways in one run, each is the others' control

@@ -5,12 +5,24 @@ from __future__ import annotations
 import os
 import sys
 
-from tests.bench import accuracy, aiortc_path, bridge, far, here, nat, turn, udp
+from tests.bench import (
+    accuracy,
+    aiortc_path,
+    bridge,
+    far,
+    here,
+    nat,
+    recordings,
+    turn,
+    udp,
+)
 
 
 def main() -> int:
     """Measure and print everything."""
-    figures = here.figures() + udp.figures() + aiortc_path.figures() + accuracy.figures()
+    figures = here.figures() + udp.figures()
+    for sound in (recordings, aiortc_path, accuracy):
+        figures += sound.figures()
     if os.geteuid() == 0:
         for bench in (far, turn, nat, bridge):
             figures += bench.figures()

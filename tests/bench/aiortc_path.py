@@ -61,9 +61,9 @@ def delay_errors_ms(seed: int) -> tuple[float, float, float]:
         packet._data = payloads[number]  # type: ignore[attr-defined]
         packets.append(packet)
     frames = aiortc_frames(packets)
-    ours, _ = place([
+    ours = place([
         RtpArrival(0.02 * n, n, FRAME_SAMPLES * n, 96, 1, payloads[n]) for n in arrived.tolist()
-    ])  # fmt: skip
+    ]).sound  # fmt: skip
     errors = [
         abs((analyze_loopback(signal, sound).offset_samples or 48e6) / 48 - LOOK_AHEAD_MS / 2)
         for sound in (ours, np.concatenate(frames))

@@ -122,10 +122,7 @@ def read(log: Path) -> Iterator[Seen]:
 
 
 def stun(seen: Iterable[Seen]) -> Facts:
-    """Follow the longest row of Binding requests from one port, and their answers.
-
-    D is between neighbours as they were sent; the other two take neighbours as they came.
-    """
+    """Follow the longest row of Binding requests from one port, and their answers."""
     asked: dict[int, list[Seen]] = defaultdict(list)
     answers: dict[bytes, Seen] = {}
     for one in seen:
@@ -136,8 +133,7 @@ def stun(seen: Iterable[Seen]) -> Facts:
             answers[transaction] = one
     _, row = max(asked.items(), key=lambda item: len(item[1]))
     trips_ms = _trips_ms((one, answers.get(one.payload[8:HEADER_BYTES])) for one in row)
-    both_came = [(a, b) for a, b in pairwise(trips_ms) if a is not None and b is not None]
-    return _facts(trips_ms, both_came)
+    return _facts(trips_ms)
 
 
 def through_relay(seen: Iterable[Seen]) -> Facts:
@@ -155,7 +151,7 @@ def through_relay(seen: Iterable[Seen]) -> Facts:
         if at >= 0 and not one.leaves_client and one.left_s is not None:
             back[one.payload[at : at + MARK_BYTES]] = one
     trips_ms = _trips_ms((row[mark], back.get(mark)) for mark in sorted(row))
-    return _facts(trips_ms, pairwise(ms for ms in trips_ms if ms is not None))
+    return _facts(trips_ms)
 
 
 def _trips_ms(row: Iterable[tuple[Seen, Seen | None]]) -> list[float | None]:
@@ -165,10 +161,11 @@ def _trips_ms(row: Iterable[tuple[Seen, Seen | None]]) -> list[float | None]:
     ]
 
 
-def _facts(trips_ms: list[float | None], neighbours: Iterable[tuple[float, float]]) -> Facts:
+def _facts(trips_ms: list[float | None]) -> Facts:
+    """D is between neighbours as they were sent, where both came."""
     came_ms = [ms for ms in trips_ms if ms is not None]
-    jitter_ms = fmean(abs(b - a) for a, b in neighbours)
-    return Facts(len(trips_ms), trips_ms.count(None), jitter_ms, median(came_ms))
+    apart_ms = [abs(b - a) for a, b in pairwise(trips_ms) if a is not None and b is not None]
+    return Facts(len(trips_ms), trips_ms.count(None), fmean(apart_ms), median(came_ms))
 
 
 def rtp(seen: Iterable[Seen], came: int) -> Facts:
@@ -185,7 +182,8 @@ def rtp(seen: Iterable[Seen], came: int) -> Facts:
     lost = [s for s in sent if s.left_s is None and first < _rtp_place(s)[0] < last]
     apart_ms = [
         abs(1000 * (b_s - a_s - (b_ticks - a_ticks) / CLOCK_HZ))
-        for (a_s, _, a_ticks), (b_s, _, b_ticks) in pairwise(arrived)
+        for (a_s, number, a_ticks), (b_s, next_number, b_ticks) in pairwise(arrived)
+        if next_number == number + 1  # the cable keeps their order
     ]
     return Facts(len(arrived) + len(lost), len(lost), fmean(apart_ms))
 

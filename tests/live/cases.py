@@ -80,6 +80,16 @@ def gateway(**settings: Any) -> Fault:
     return Fault("A gateway set otherwise.", gateway=settings)
 
 
+def sound(**settings: Any) -> Fault:
+    """A gateway that alters the sound."""
+    return Fault("Sound that is altered.", sound=settings)
+
+
+def path(**settings: Any) -> Fault:
+    """A network on the media's way."""
+    return Fault("A network on the way.", path=settings)
+
+
 def single(fault: str) -> Case:
     """A fault by itself is named by its own id."""
     return Case(fault, (fault,), frozenset({fault}))
@@ -135,7 +145,24 @@ SINGLES = [
         "call-ended-early",
         "dtls-failed",
         "opus-rejected",
+        "opus-misconfigured",
+        "media-direction",
+        "no-audio-received",
+        "no-audio-delivered",
         "silent-audio",
+        "audio-too-quiet",
+        "audio-clipped",
+        "audio-narrowband",
+        "audio-distorted",
+        "audio-wrong-rate",
+        "audio-channel-fault",
+        "audio-dropouts",
+        "audio-hum",
+        "echo-heard",
+        "packet-loss",
+        "high-latency",
+        "high-jitter",
+        "clock-drift",
     )
 ]
 
@@ -326,13 +353,67 @@ REACHING_THE_GATEWAY = [
     ),
 ]
 
-CONNECTING = [
+SOUND = [
+    *(
+        Case(
+            f"{fault}, the agent answers",
+            (fault,),
+            frozenset({fault}),
+            sandbox={"allow_echo": False},
+        )
+        for fault in (
+            "silent-audio",
+            "audio-too-quiet",
+            "audio-clipped",
+            "audio-narrowband",
+            "audio-channel-fault",
+            "audio-hum",
+            "packet-loss",
+            "high-latency",
+            "high-jitter",
+            "no-audio-delivered",
+        )
+    ),
     Case(
-        "a silent agent",
-        ("silent-audio",),
-        frozenset({"silent-audio"}),
+        "audio-narrowband, wide band",
+        (sound(lowpass_hz=7000),),
+        frozenset({"audio-narrowband"}),
+    ),
+    Case(
+        "audio-wrong-rate, sound of 48 kHz taken for 44.1",
+        (sound(speed=44_100 / 48_000),),
+        frozenset({"audio-wrong-rate"}),
+    ),
+    Case(
+        "audio-channel-fault, left and right swapped",
+        (sound(swaps_channels=True),),
+        frozenset({"audio-channel-fault"}),
+    ),
+    Case(
+        "clock-drift, the other way, measured thoroughly",
+        (sound(speed=1 - 200e-6),),
+        frozenset({"clock-drift"}),
+        target=lambda _: {"thorough": True},
+    ),
+    Case("healthy, clocks 40 ppm apart", (sound(speed=1 + 40e-6),)),
+    Case("healthy, a gateway 3 dB quieter", (sound(gain_db=-3),)),
+    Case("healthy, 60 ms each way", (path(delay_ms=60),)),
+    Case("healthy, packets up to 15 ms late", (path(jitter_ms=15),)),
+    Case("healthy, 1 % of the packets lost", (path(loss_percent=1),)),
+    Case("healthy, 75 ms each way", (path(delay_ms=75),)),
+    Case(
+        "healthy, an agent 10 dB quieter",
+        (sound(gain_db=-10),),
         sandbox={"allow_echo": False},
     ),
+    Case(
+        "healthy, an agent whose voice is wide band",
+        (sound(lowpass_hz=7000),),
+        sandbox={"allow_echo": False},
+    ),
+]
+
+CONNECTING = [
     Case(
         "UDP blocked, no TURN configured",
         ("udp-blocked",),
@@ -387,4 +468,4 @@ CONNECTING = [
     ),
 ]
 
-VARIATIONS = [*TOKENS, *REACHING_THE_GATEWAY, *CONNECTING]
+VARIATIONS = [*TOKENS, *REACHING_THE_GATEWAY, *SOUND, *CONNECTING]

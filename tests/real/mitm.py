@@ -4,16 +4,19 @@ It stands in an environment of its own, since what it pins is not what the proje
 """
 
 import os
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.real.foreign import HOST, closed_port
+from tests.real.namespaces import await_listening, run
 from tests.real.needs import need
-from tests.real.programs import running
+from tests.real.programs import end, running
 
+ASIDE_PORT = 8443
 INSTALL = "make .venv/mitmproxy"
 PLACES = (
     Path(__file__).parents[2] / ".venv" / "mitmproxy" / "bin",
@@ -56,6 +59,31 @@ def running_mitmproxy(folder: Path, *options: str, mode: str = "regular") -> Ite
         command += ["--set", setting]
     with running(command, address=(HOST, port), log=folder / "mitmproxy.log"):
         yield Mitmproxy(port, str(configuration / "mitmproxy-ca-cert.pem"))
+
+
+@contextmanager
+def opening_tls(folder: Path, inside: str, address: str, hosts: Sequence[str]) -> Iterator[None]:
+    """Open TLS on port 443 of these hosts, on the router they are reached through (`inside`).
+
+    Nobody has asked for it: what comes is turned aside to mitmproxy, which then goes on as TCP.
+    """
+    program = need("mitmdump", install=INSTALL, also_in=_places())
+    aside = (
+        f"table ip aside {{\n  chain turn {{ type nat hook prerouting priority -100; "
+        f"ip daddr {{ {', '.join(hosts)} }} tcp dport 443 redirect to :{ASIDE_PORT}; }}\n}}\n"
+    )
+    run("ip", "netns", "exec", inside, "nft", "-f", "-", text=aside)
+    command: list[str | Path] = ["ip", "netns", "exec", inside, program, "--mode", "transparent"]
+    command += ["--listen-host", address, "--listen-port", str(ASIDE_PORT)]
+    for setting in (f"confdir={folder / 'aside'}", "ssl_insecure=true"):
+        command += ["--set", setting]
+    with (folder / "aside.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        await_listening(process, ASIDE_PORT, "tcp")
+        yield
+    finally:
+        end(process)
 
 
 def _places() -> tuple[Path, ...]:

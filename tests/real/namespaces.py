@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.real.needs import need, need_root
 from tests.real.programs import end
 
 SETTINGS = Path("/etc/netns")  # files here stand in for those of /etc within the namespace
+READY_S = 10
 _numbers = itertools.count(1)
 
 
@@ -68,6 +70,23 @@ def serving(module: str, inside: str | None, asked: Any) -> Iterator[None]:
         end(process)
         if process.stdout is not None:
             process.stdout.close()
+
+
+def await_listening(
+    process: subprocess.Popen[bytes], port: int, *tables: str, addresses: int = 1
+) -> None:
+    """Wait until a port is open in the process's own network: `tables` of /proc/net.
+
+    Raises RuntimeError.
+    """
+    deadline_s = time.monotonic() + READY_S
+    wanted = f":{port:04X} "
+    while time.monotonic() < deadline_s and process.poll() is None:
+        read = [Path(f"/proc/{process.pid}/net/{name}").read_text() for name in tables]
+        if all(table.count(wanted) >= addresses for table in read):
+            return
+        time.sleep(0.02)
+    raise RuntimeError(f"{process.args!r} does not listen")
 
 
 def ip(*arguments: str) -> None:

@@ -1,7 +1,6 @@
 """A network of the test's own: a client, a router with its nftables rules, and coturn behind it."""
 
 import subprocess
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from polyai_diag import Report
 from tests.real.coturn import INSTALL
 from tests.real.elsewhere import diagnosed
 from tests.real.foreign import Certified
-from tests.real.namespaces import ask_dns_at, ip, join, namespace, run, serving
+from tests.real.namespaces import ask_dns_at, await_listening, ip, join, namespace, run, serving
 from tests.real.needs import need
 from tests.real.programs import end
 
@@ -21,7 +20,6 @@ GATEWAY = "20.42.0.3"
 ROUTER = "10.77.0.1"
 FAR_IPV6 = "2603:1000::"
 PORT = 3478
-READY_S = 5
 MASQUERADE = """
 table ip nat {{
   chain out {{ type nat hook postrouting priority 100; oifname "public" masquerade {how}; }}
@@ -151,7 +149,7 @@ def _coturn(inside: str, folder: Path, tls: Certified | None) -> Iterator[None]:
             stderr=subprocess.STDOUT,
         )
     try:
-        _await_listening(process)
+        await_listening(process, PORT, "udp", "tcp", addresses=len(SERVERS))
         yield
     finally:
         end(process)
@@ -160,15 +158,3 @@ def _coturn(inside: str, folder: Path, tls: Certified | None) -> Iterator[None]:
 def _tls(certified: Certified) -> list[str]:
     files = {"cert": certified.certificate_file, "pkey": certified.key_file}
     return ["tls-listening-port=443", *(f"{name}={file}" for name, file in files.items())]
-
-
-def _await_listening(process: subprocess.Popen[bytes]) -> None:
-    """Wait until TCP and UDP are open in the process's own network."""
-    deadline = time.monotonic() + READY_S
-    wanted = f":{PORT:04X} "
-    while time.monotonic() < deadline and process.poll() is None:
-        tables = [Path(f"/proc/{process.pid}/net/{name}").read_text() for name in ("udp", "tcp")]
-        if all(table.count(wanted) >= len(SERVERS) for table in tables):
-            return
-        time.sleep(0.02)
-    raise RuntimeError("coturn does not listen")

@@ -85,8 +85,8 @@ async def test_in_place_of_the_upgrade(
     locations = locations.replace("{ca}", certified.ca_file)
     with running_nginx(tmp_path, locations, certified) as port:
         url = signaling_url(port, scheme="wss")
-        async with asyncio.timeout(3):
-            report = await judged(url, ca_file=certified.ca_file, ice_servers=None)
+        report = await judged(url, ca_file=certified.ca_file, ice_servers=None)
+    assert report.record.duration_ms < 3000
     assert report.root_causes == (cause,)
     assert said in summary(report)
 

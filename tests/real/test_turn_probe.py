@@ -251,8 +251,9 @@ async def slams(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 async def test_something_that_is_no_turn_server(
     handler: Handler, failure: Failure, within_s: float
 ) -> None:
-    async with tcp_server(handler) as port, asyncio.timeout(within_s):
+    async with tcp_server(handler) as port:
         report = await judged(aimed([f"turn:127.0.0.1:{port}?transport=tcp"]))
+    assert report.record.duration_ms < within_s * 1000
     assert report.root_causes == ("turn-unreachable",)
     assert (rows(report)[0]["stage"], rows(report)[0]["failure"]) == ("challenge", failure)
 
@@ -264,8 +265,9 @@ async def test_a_port_that_speaks_http() -> None:
         writer.write(http("400 Bad Request", "no").encode())
         await reader.read()
 
-    async with tcp_server(speak) as port, asyncio.timeout(1):
+    async with tcp_server(speak) as port:
         report = await judged(aimed([f"turn:127.0.0.1:{port}?transport=tcp"]))
+    assert report.record.duration_ms < 1000
     assert report.root_causes == ("turn-unreachable",)
     assert rows(report)[0]["failure"] == Failure.STUN_MALFORMED
     assert rows(report)[0]["detail"] == "not STUN: it begins with 'HTTP/1.1 400 Bad Request'"
@@ -275,8 +277,8 @@ async def test_a_port_that_speaks_http() -> None:
 async def test_ports_that_are_closed() -> None:
     port = closed_port()
     urls = [f"turn:127.0.0.1:{port}?transport={t}" for t in ("udp", "tcp")]
-    async with asyncio.timeout(1):
-        report = await judged(aimed([*urls, f"turn:[::1]:{port}?transport=tcp"]))
+    report = await judged(aimed([*urls, f"turn:[::1]:{port}?transport=tcp"]))
+    assert report.record.duration_ms < 1000
     assert report.root_causes == ("turn-unreachable",)
     assert {row["failure"] for row in rows(report)} == {Failure.CONNECTION_REFUSED}
 

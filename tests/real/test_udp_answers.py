@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import struct
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polyai_diag import IceServer, Report, Target, diagnose
+from polyai_diag.analysis.udp import FIRST_STAGE
 from polyai_diag.failures import Failure
 from polyai_diag.probes.stun_transport import StunTransport
 from polyai_diag.stun_message import Message, Method, error, parse, request, response
@@ -164,7 +166,7 @@ async def test_an_answer_twice_is_no_lie() -> None:
 
 @in_loop
 async def test_an_answer_from_elsewhere_is_dropped_and_counted() -> None:
-    """On a socket of no one server; on a connected one the system drops it before us."""
+    """On a socket of no one server."""
     transport = StunTransport(reliable=False)
     asked = request(Method.BINDING)
     answer = honest(asked, ("192.0.2.1", 5))
@@ -177,6 +179,30 @@ async def test_an_answer_from_elsewhere_is_dropped_and_counted() -> None:
     reply = await transport.ask(asked, timeout_s=1, to=(HOST, 3478), once=True)
     assert reply.source == (HOST, 3478)
     assert transport.malformed == 2
+
+
+@in_loop
+async def test_a_server_that_answers_from_another_port_is_not_silent() -> None:
+    """A connected socket never sees such an answer; who is asked on is asked from another."""
+
+    class FromElsewhere(_Server):
+        def datagram_received(self, data: bytes, addr: Any) -> None:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+                other.sendto(honest(parse(data), addr), addr)
+
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(
+        lambda: FromElsewhere(always(honest)), local_addr=(HOST, 0)
+    )
+    try:
+        report = await judged(transport.get_extra_info("sockname")[1])
+    finally:
+        transport.close()
+    step = report.step("stun")
+    [row] = step.data["servers"]
+    assert (row["answered"], row["malformed"]) == (0, row["sent"] - FIRST_STAGE)
+    assert step.data["udp"] == "unknown"
+    assert report.root_causes == ("stun-unreachable",)
 
 
 def _hostile() -> st.SearchStrategy[bytes]:

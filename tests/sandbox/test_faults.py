@@ -141,7 +141,24 @@ def test_the_list_is_closed_and_in_the_order_of_the_catalogues_tables() -> None:
         "call-ended-early",
         "dtls-failed",
         "opus-rejected",
+        "opus-misconfigured",
+        "media-direction",
+        "no-audio-received",
+        "no-audio-delivered",
         "silent-audio",
+        "audio-too-quiet",
+        "audio-clipped",
+        "audio-narrowband",
+        "audio-distorted",
+        "audio-wrong-rate",
+        "audio-channel-fault",
+        "audio-dropouts",
+        "audio-hum",
+        "echo-heard",
+        "packet-loss",
+        "high-latency",
+        "high-jitter",
+        "clock-drift",
     )
 
 
@@ -345,6 +362,24 @@ async def test_opus_rejected() -> None:
         assert answered.audio.first("mid") == offered.audio.first("mid")
         assert "group" not in answered.attributes
         assert answer["data"]["sdp"].endswith("\r\n")
+
+
+@pytest.mark.parametrize(
+    ("fault", "line"),
+    [
+        ("opus-misconfigured", "a=fmtp:96 maxplaybackrate=8000;maxaveragebitrate=6000"),
+        ("audio-channel-fault", "a=fmtp:96 stereo=1"),
+        ("media-direction", "a=recvonly"),
+    ],
+)
+@in_loop
+async def test_what_the_answer_says(fault: str, line: str) -> None:
+    async with Sandbox([fault]) as sandbox, signaling(sandbox) as socket, caller() as me:
+        answer = await socket.offer(me.sdp)
+        lines = answer["data"]["sdp"].split("\r\n")
+        assert line in lines
+        assert "a=rtpmap:96 opus/48000/2" in lines
+        assert ("a=sendrecv" in lines) is (fault != "media-direction")
 
 
 @pytest.mark.parametrize("mode", ["echo", "end-to-end"])

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy.signal import butter, sosfiltfilt
 
-from polyai_diag.analysis.audio.levels import FLOOR_DBFS, audio_facts, clipped_runs, level_dbfs
+from polyai_diag.analysis.audio.levels import FLOOR_DBFS, clipped_runs, level_dbfs
+from polyai_diag.analysis.audio.unreferenced import unreferenced_facts as audio_facts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -172,6 +172,12 @@ def test_with_ipv4_silent_as_well_ipv6_is_not_the_fault() -> None:
     assert "ipv6-broken" not in named
 
 
+def test_a_server_that_has_answered_is_not_unreachable_for_one_question_lost() -> None:
+    asked_again = step("nat", saw("nat_mapping", V4, SILENT), status=Status.SKIPPED)
+    assert found(step("stun", binding(ONE), status=Status.PASSED), asked_again) == {}
+    assert set(found(step("nat", saw("nat_mapping", V4, SILENT)))) == {"stun-unreachable"}
+
+
 # --- symmetric-nat ----------------------------------------------------------------------------
 
 

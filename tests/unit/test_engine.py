@@ -157,6 +157,13 @@ def test_a_failed_step_that_nothing_cites_is_unexplained() -> None:
     assert root_causes((finding,)) == ("unexplained",)
 
 
+def test_what_was_only_tried_is_no_evidence_of_what_is_unexplained() -> None:
+    tried = saw("tcp_connect", "h:5349", Failure.CONNECTION_REFUSED, configured=False)
+    wanted = saw("turn_challenge", "turn:h", Failure.GENERIC_TIMEOUT)
+    (finding,) = judge(record(step("turn", tried, wanted)))
+    assert [evidence.observation for evidence in finding.evidence] == [1]
+
+
 def test_a_step_that_failed_without_an_observation_is_unexplained_by_its_reason() -> None:
     (finding,) = judge(record(step("nat", status=Status.FAILED, reason="no server told")))
     assert finding.summary == "nat: no server told"

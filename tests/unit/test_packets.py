@@ -44,13 +44,13 @@ def _whole() -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
 
 
 def test_nothing_gives_nothing() -> None:
-    sound, _ = place([])
+    sound, *_ = place([])
     assert sound.shape == (0, 2)
 
 
 @pytest.mark.parametrize("first", [0, 1000, 2**31 - 5000, 2**32 - 5000])
 def test_packets_in_order_give_the_sound_across_the_wrap(first: int) -> None:
-    sound, start_s = place(_arrivals(first, first_number=2**16 - 9))
+    sound, start_s, _ = place(_arrivals(first, first_number=2**16 - 9))
     whole = _whole()
     assert np.array_equal(sound[: len(whole)], whole)
     assert not sound[len(whole) :].any()
@@ -66,7 +66,7 @@ def test_order_and_duplicates_are_no_matter() -> None:
 
 def test_a_gap_stays_silent_where_it_is() -> None:
     arrivals = _arrivals()
-    sound, _ = place([a for n, a in enumerate(arrivals) if n not in (10, 11)])
+    sound, *_ = place([a for n, a in enumerate(arrivals) if n not in (10, 11)])
     frames = sound[: FRAMES * FRAME_SAMPLES].reshape(FRAMES, -1)
     assert [n for n, frame in enumerate(frames) if not frame.any()] == [10, 11]
     whole = _whole()
@@ -96,7 +96,7 @@ def test_a_stray_packet_of_another_sender_does_not_take_over() -> None:
 def test_after_a_change_of_sender_the_longer_part_is_heard() -> None:
     arrivals = _arrivals()
     changed = [a._replace(ssrc=2) if n < 15 else a for n, a in enumerate(arrivals)]
-    sound, start_s = place(changed)
+    sound, start_s, _ = place(changed)
     assert len(sound) == (25 + 5) * FRAME_SAMPLES
     assert start_s == pytest.approx(50 + 15 * 0.02)
 
@@ -107,7 +107,7 @@ def test_a_forged_timestamp_costs_no_memory_and_nothing_else(ahead: int, at: int
     arrivals = _arrivals()
     forged = arrivals[at]._replace(timestamp=(arrivals[at].timestamp + ahead) % 2**32)
     tracemalloc.start()
-    sound, start_s = place([*arrivals[:at], forged, *arrivals[at + 1 :]])
+    sound, start_s, _ = place([*arrivals[:at], forged, *arrivals[at + 1 :]])
     _, peak_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak_bytes < 5_000_000
@@ -120,7 +120,7 @@ def test_a_pause_is_kept_as_long_as_it_was() -> None:
         a if n < 20 else a._replace(timestamp=a.timestamp + 480_000, arrival_s=a.arrival_s + 10)
         for n, a in enumerate(_arrivals())
     ]
-    sound, _ = place(arrivals)
+    sound, *_ = place(arrivals)
     assert len(sound) == 480_000 + (FRAMES + 5) * FRAME_SAMPLES
     assert not sound[21 * FRAME_SAMPLES : 480_000 + 20 * FRAME_SAMPLES].any()
 
@@ -129,7 +129,7 @@ def test_a_pause_is_kept_as_long_as_it_was() -> None:
 def test_a_hostile_payload_costs_its_own_place_only(payload: bytes) -> None:
     arrivals = _arrivals()
     arrivals[10] = arrivals[10]._replace(payload=payload)
-    sound, _ = place(arrivals)
+    sound, *_ = place(arrivals)
     later = slice(20 * FRAME_SAMPLES, FRAMES * FRAME_SAMPLES)
     assert np.allclose(sound[later], _whole()[later], atol=0.02)
 
@@ -150,7 +150,7 @@ def test_a_hostile_payload_costs_its_own_place_only(payload: bytes) -> None:
 )
 @settings(max_examples=60)
 def test_nothing_that_arrives_breaks_it(arrivals: list[RtpArrival]) -> None:
-    sound, _ = place(arrivals)
+    sound, *_ = place(arrivals)
     assert sound.shape[1] == 2
     assert len(sound) <= 2 * (10 + 12 * 0.12) * 48_000 + 6 * FRAME_SAMPLES
     assert np.isfinite(sound).all()

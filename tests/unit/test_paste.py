@@ -333,7 +333,7 @@ def test_an_answer_that_cannot_be_read() -> None:
 def test_an_answer_that_takes_opus_away_is_an_issue() -> None:
     without = ANSWER.replace("opus/48000/2", "PCMU/8000")
     found = [i for i in _read(_offer(), without).issues if i.cause == "opus-rejected"]
-    assert [i.path for i in found] == ["line 2 $.answer.audio"]
+    assert [i.path for i in found] == ["line 2 $.data.sdp.audio"]
 
 
 def test_frames_that_are_cut_off_are_noted() -> None:

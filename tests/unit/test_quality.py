@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from polyai_diag.analysis.quality import (
+    differences_ms,
     jitter,
-    jitter_ms,
     jitter_of,
     loss,
     loss_interval_percent,
@@ -27,6 +27,7 @@ from tests.bench.udp import coverage_percent
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Sequence
 
 
 @pytest.mark.parametrize("first", [0, 1000, 0xFFF0, 0xFFFF])
@@ -130,39 +131,67 @@ def test_wilsons_does_not_where_losses_come_in_bursts() -> None:
     assert covered / 500 < 0.75
 
 
+def even_stamps(count: int, first: int = 0) -> list[int]:
+    return [(first + 960 * n) % 2**32 for n in range(count)]
+
+
+def mean_ms(arrivals_s: Sequence[float], stamps: Sequence[int], first: int = 0) -> float:
+    numbers = [(first + n) % 2**16 for n in range(len(stamps))]
+    facts = jitter(arrivals_s, stamps, numbers)
+    assert facts is not None
+    return facts.mean_ms
+
+
 def test_steady_packets_have_no_jitter() -> None:
-    assert jitter_ms([0.02 * n for n in range(50)], [960 * n for n in range(50)]) == pytest.approx(
-        0, abs=1e-9
-    )
+    assert mean_ms([0.02 * n for n in range(50)], even_stamps(50)) == pytest.approx(0, abs=1e-9)
 
 
-def test_jitter_of_a_known_pattern_across_the_wrap() -> None:
-    late_s = [0.0, 0.008] * 25
-    arrivals = [0.02 * n + late for n, late in enumerate(late_s)]
-    stamps = [(2**32 - 9600 + 960 * n) % 2**32 for n in range(50)]
-    assert jitter_ms(arrivals, stamps) == pytest.approx(8.0)
+def test_jitter_of_a_known_pattern_across_both_wraps() -> None:
+    arrivals = [0.02 * n + late for n, late in enumerate([0.0, 0.008] * 25)]
+    stamps = even_stamps(50, 2**32 - 9600)
+    assert mean_ms(arrivals, stamps, 2**16 - 20) == pytest.approx(8.0)
 
 
 def test_a_pause_of_the_sender_is_no_jitter() -> None:
-    assert jitter_ms([0.0, 0.02, 1.02, 1.04], [0, 960, 48960, 49920]) == pytest.approx(0, abs=1e-9)
+    stamps = [0, 960, 48960, 49920]
+    assert mean_ms([0.0, 0.02, 1.02, 1.04], stamps) == pytest.approx(0, abs=1e-9)
 
 
 def test_gaussian_jitter_is_its_mean_difference() -> None:
     late_s = np.random.default_rng(7).normal(0, 0.005, 5000)
     arrivals = [0.02 * n + float(late) for n, late in enumerate(late_s)]
-    measured = jitter_ms(arrivals, [960 * n for n in range(5000)])
-    assert measured == pytest.approx(5 * 2 / math.sqrt(math.pi), rel=0.03)
+    assert mean_ms(arrivals, even_stamps(5000)) == pytest.approx(5 * 2 / math.sqrt(math.pi), 0.03)
+
+
+def test_across_a_lost_packet_there_is_no_difference() -> None:
+    """The clocks drift apart by 1 ms from each packet to the next, by 27 across the gap."""
+    came = [0, 1, 2, 30, 31, 32]
+    facts = jitter([0.021 * n for n in came], [960 * n for n in came], came)
+    assert facts is not None
+    assert (facts.mean_ms, facts.p99_ms) == pytest.approx((1.0, 1.0))
+    assert differences_ms([0.0, 1.0, None, 30.0, 31.0]) == [1.0, 1.0]
+    assert jitter([0.0, 0.04], [0, 1920], [0, 2]) is None
+
+
+def test_order_and_duplicates_change_no_neighbours() -> None:
+    order = [0, 2, 1, 3, 3, 4]
+    late_s = {1: 0.03}
+    arrivals = [0.02 * n + late_s.get(n, 0.0) for n in order]
+    assert jitter(arrivals, [960 * n for n in order], order) == jitter(
+        [0.02 * n + late_s.get(n, 0.0) for n in range(5)],
+        even_stamps(5),
+        range(5),
+    )
 
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_too_few_packets_have_none(count: int) -> None:
-    assert jitter_ms([1.0] * count, [0] * count) is None
+    assert jitter([1.0] * count, [0] * count, [0] * count) is None
 
 
 def test_all_of_jitter_at_once() -> None:
-    late_s = [0.0, 0.008] * 100
-    arrivals = [0.02 * n + late for n, late in enumerate(late_s)]
-    facts = jitter(arrivals, [960 * n for n in range(200)])
+    arrivals = [0.02 * n + late for n, late in enumerate([0.0, 0.008] * 100)]
+    facts = jitter(arrivals, even_stamps(200), range(200))
     assert facts is not None
     for value in (facts.mean_ms, facts.rfc3550_ms, facts.p50_ms, facts.p95_ms, facts.p99_ms):
         assert value == pytest.approx(8.0, rel=1e-4)

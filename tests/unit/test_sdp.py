@@ -6,17 +6,20 @@ import contextlib
 import time
 
 import pytest
+from aiortc import RTCPeerConnection
 from hypothesis import given
 from hypothesis import strategies as st
 
 from polyai_diag.analysis.sdp import (
     DIRECTIONS,
     MAX_SDP_CHARACTERS,
-    compare_sdp,
-    lint_sdp,
     parse_sdp,
 )
-from polyai_diag.model import Severity
+from polyai_diag.analysis.sdp_compare import compare_sdp
+from polyai_diag.analysis.sdp_lint import lint_sdp
+from polyai_diag.media.aiortc_taps import close_fully
+from polyai_diag.model import Issue, Severity
+from tests.aio import in_loop
 
 FINGERPRINT = "sha-256 " + ":".join(["0A"] * 32)
 
@@ -50,6 +53,12 @@ FIREFOX = _sdp(
     "a=sctp-port:5000",
 )  # fmt: skip
 ANSWER = CHROMIUM.replace("a=setup:actpass", "a=setup:active")
+
+
+def _answer_to(offer: str) -> str:
+    return offer.replace("a=setup:actpass", "a=setup:active")
+
+
 NO_OPUS = ANSWER.replace("SAVPF 111 63 9", "SAVPF 9")
 
 
@@ -83,7 +92,9 @@ def test_firefox_is_read_with_what_stands_at_the_session() -> None:
 @pytest.mark.parametrize("ends", ["\r\n", "\n", "\r"])
 def test_browsers_draw_no_complaint(sdp: str, ends: str) -> None:
     assert lint_sdp(sdp.replace("\r\n", ends)) == []
-    assert compare_sdp(sdp, ANSWER) == []
+    answer = _answer_to(sdp)
+    assert lint_sdp(sdp, "offer") == lint_sdp(answer, "answer") == []
+    assert compare_sdp(sdp, answer) == []
 
 
 @pytest.mark.parametrize(
@@ -170,10 +181,186 @@ def test_a_direction_may_stand_at_the_session_and_the_section_overrides_it(direc
     assert [a.direction for a in found if a] == ["sendrecv", direction, "recvonly"]
 
 
+TRANSPORT: dict[str, tuple[str, str, str, str, str]] = {
+    # what: (in what kind, what is replaced, by what, path, severity)
+    "a short ufrag": ("", "a=ice-ufrag:Xq3Z", "a=ice-ufrag:Xq3", "ice-ufrag", "critical"),
+    "a long ufrag": ("", "Xq3Z", "ab1" * 86, "ice-ufrag", "critical"),
+    "a ufrag of 256": ("", "Xq3Z", "ab12" * 64, "", ""),
+    "a short password": ("", "3kX1dvNQ0a7o8WkM1nqX0pQz", "ab1" * 7, "ice-pwd", "critical"),
+    "a password of 22": ("", "3kX1dvNQ0a7o8WkM1nqX0pQz", "ab" * 11, "", ""),
+    "a hidden password": ("", "3kX1dvNQ0a7o8WkM1nqX0pQz", "***", "", ""),
+    "a password with a dash": ("", "3kX1dv", "3kX-dv", "ice-pwd", "warning"),
+    "a fingerprint cut short": ("", FINGERPRINT, FINGERPRINT[:-3], "fingerprint", "critical"),
+    "a fingerprint in small letters": ("", FINGERPRINT, FINGERPRINT.lower(), "", ""),
+    "no hexadecimal": ("", FINGERPRINT, "sha-256 zz:zz", "fingerprint", "critical"),
+    "an unknown hash": ("", "sha-256", "sha-3", "fingerprint", "critical"),
+    "a second fingerprint that is bad": (
+        "",
+        "a=mid:0",
+        "a=mid:0\r\na=fingerprint:sha-256 00",
+        "fingerprint",
+        "warning",
+    ),
+    "no role": ("", "a=setup:actpass", "a=x", "setup", "warning"),
+    "no role in an answer": ("answer", "a=setup:actpass", "a=x", "setup", "critical"),
+    "an answer that says actpass": ("answer", "a=mid:0", "a=mid:0", "setup", "critical"),
+    "an answer that holds": ("answer", "setup:actpass", "setup:holdconn", "setup", "critical"),
+    "an offer that says active": ("offer", "setup:actpass", "setup:active", "setup", "warning"),
+    "no such role": ("", "setup:actpass", "setup:server", "setup", "critical"),
+    "no rtcp-mux": ("", "a=rtcp-mux\r\n", "", "rtcp-mux", "warning"),
+}
+
+
+@pytest.mark.parametrize("what", TRANSPORT)
+def test_transport(what: str) -> None:
+    kind, old, new, name, severity = TRANSPORT[what]
+    issues = lint_sdp(CHROMIUM.replace(old, new), kind)
+    found = [(i.path, i.severity.value, i.cause) for i in issues]
+    assert found == ([(f"$.audio.{name}", severity, None)] if name else [])
+
+
+def test_secrets_are_not_shown() -> None:
+    text = CHROMIUM.replace("3kX1dvNQ0a7o8WkM1nqX0pQz", "s-e-c-r-e-t").replace("Xq3Z", "u")
+    assert not [i for i in lint_sdp(text) if "s-e-c" in i.message or "'u'" in i.message]
+
+
+def test_what_is_bundled_has_its_transport_in_the_first_section() -> None:
+    shared = ["a=ice-ufrag", "a=ice-pwd", "a=fingerprint", "a=setup", "a=rtcp-mux"]
+    lines = [line for line in CHROMIUM.splitlines() if not line.startswith((*shared, "a=rtcp-rs"))]
+    video = [line for line in CHROMIUM.splitlines() if line.startswith(tuple(shared))]
+    start = next(i for i, line in enumerate(lines) if line.startswith("m="))
+    tagged = ["m=video 9 UDP/TLS/RTP/SAVPF 96", "a=mid:v", "a=rtpmap:96 VP8/90000", *video]
+    text = _sdp(*lines[:start], *tagged, *lines[start:])
+    assert len(lint_sdp(text)) == 5
+    assert lint_sdp(text.replace("BUNDLE 0", "BUNDLE v 0")) == []
+
+
+def test_sections_and_their_names() -> None:
+    twice = CHROMIUM + CHROMIUM[CHROMIUM.index("m=") :]
+    assert [(i.path, i.severity.value) for i in lint_sdp(twice)] == [
+        ("$.mid", "warning"),
+        ("$.audio", "info"),
+    ]
+    strange = CHROMIUM.replace("BUNDLE 0", "BUNDLE 0 1")
+    assert [(i.path, i.severity.value) for i in lint_sdp(strange)] == [("$.group", "warning")]
+
+
+PAYLOAD_TYPES = {
+    "taken for RTCP": ("111", "72", "critical", "RTCP"),
+    "another codec's": ("111", "18", "warning", "another codec"),
+    "not the first": ("SAVPF 111 63 9", "SAVPF 9 111 63", "warning", "G722/8000/1 is preferred"),
+    "listed twice": ("SAVPF 111", "SAVPF 111 111", "warning", "more than once"),
+    "two codecs": ("a=rtpmap:63 red", "a=rtpmap:111 ISAC", "warning", "not as one codec"),
+    "parameters of another": ("a=fmtp:111", "a=fmtp:112", "warning", "Opus has 111"),
+}
+
+
+@pytest.mark.parametrize("what", PAYLOAD_TYPES)
+def test_payload_types(what: str) -> None:
+    old, new, severity, said = PAYLOAD_TYPES[what]
+    issue = lint_sdp(CHROMIUM.replace(old, new))[0]
+    assert (issue.severity.value, issue.cause) == (severity, "opus-misconfigured")
+    assert said in issue.message
+
+
+def test_opus_that_the_media_line_leaves_out_is_told() -> None:
+    (issue,) = lint_sdp(NO_OPUS)
+    assert "payload type 111, which m=audio leaves out" in issue.message
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS[1:])
+def test_a_direction_alone_is_a_warning(direction: str) -> None:
+    (issue,) = lint_sdp(CHROMIUM.replace("a=sendrecv", f"a={direction}"))
+    assert (issue.path, issue.severity.value) == ("$.audio.direction", "warning")
+    assert issue.cause == "media-direction"
+
+
+PAIRS: dict[str, tuple[str, str, str, str, str | None]] = {
+    # what: (replaced, by what in the answer, path, severity, cause)
+    "another mid": ("a=mid:0", "a=mid:audio", "audio.mid", "warning", None),
+    "one section more": (
+        "a=ssrc",
+        "m=video 0 UDP/TLS/RTP/SAVPF 96\r\na=x",
+        "",
+        "critical",
+        None,
+    ),
+    "another number": ("111", "112", "audio.rtpmap", "info", "opus-misconfigured"),
+    "the number of another": ("111", "110", "audio.rtpmap", "warning", "opus-misconfigured"),
+}
+
+
+@pytest.mark.parametrize("what", PAIRS)
+def test_pairs(what: str) -> None:
+    old, new, name, severity, cause = PAIRS[what]
+    issues = compare_sdp(CHROMIUM, ANSWER.replace(old, new))
+    path = f"$.answer.{name}".rstrip(".")
+    assert (path, severity, cause) in [(i.path, i.severity.value, i.cause) for i in issues]
+
+
+@pytest.mark.parametrize("role", ["active", "passive"])
+def test_both_open_dtls_or_neither(role: str) -> None:
+    offer, answer = (sdp.replace("actpass", role) for sdp in (CHROMIUM, CHROMIUM))
+    worst = compare_sdp(offer, answer)[0]
+    assert (worst.path, worst.severity.value) == ("$.answer.audio.setup", "critical")
+    other = {"active": "passive", "passive": "active"}[role]
+    agreed = compare_sdp(offer, CHROMIUM.replace("actpass", other))
+    assert [i.severity.value for i in agreed] == ["warning"]  # an offer says actpass
+
+
+BAD = {
+    "empty": "",
+    "1 MB": "v=0\r\n" + "a=x\r\n" * 200_000,
+    "NULs": CHROMIUM.replace("a=mid:0", "a=mid:0\x00"),
+    "one NUL": "\x00",
+    "no line": CHROMIUM.replace("a=mid:0", "mid: 0"),
+    "a line of 200 000": CHROMIUM + "a=x:" + "y" * 200_000,
+    "bad numbers": CHROMIUM.replace("111", "1111111111111"),
+    "negative": CHROMIUM.replace("m=audio 9", "m=audio -9"),
+    "surrogates": CHROMIUM.replace("a=mid:0", "a=mid:\ud800"),
+    "a thousand sections": CHROMIUM + "m=audio 9 X 0\r\n" * 10_000,
+    "a thousand names": CHROMIUM.replace("BUNDLE", "BUNDLE" + " x" * 10_000),
+    "a thousand fingerprints": CHROMIUM + "a=fingerprint:md5 00\r\n" * 5000,
+    "a thousand parameters": CHROMIUM.replace("=10;", "=10;" + "x=1;y=2;z" * 5000),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_bad_input_gets_a_typed_answer_in_bounded_time(what: str) -> None:
+    started_s = time.process_time()
+    issues = lint_sdp(BAD[what])
+    pairs = [*compare_sdp(BAD[what], ANSWER), *compare_sdp(CHROMIUM, BAD[what])]
+    assert time.process_time() - started_s < 2
+    assert len(issues) <= 50
+    assert issues or what == "a line of 200 000"
+    assert all(isinstance(i, Issue) and len(i.message) < 400 for i in [*issues, *pairs])
+    assert not any("\x00" in i.message or "\n" in i.message for i in issues)
+
+
+@in_loop
+async def test_what_aiortc_says_draws_no_complaint() -> None:
+    ours, theirs = RTCPeerConnection(), RTCPeerConnection()
+    try:
+        ours.addTransceiver("audio", "sendrecv")
+        ours.createDataChannel("beside")
+        await ours.setLocalDescription(await ours.createOffer())
+        theirs.addTransceiver("audio", "sendrecv")
+        await theirs.setRemoteDescription(ours.localDescription)
+        await theirs.setLocalDescription(await theirs.createAnswer())
+        offer, answer = ours.localDescription.sdp, theirs.localDescription.sdp
+    finally:
+        await close_fully(ours)
+        await close_fully(theirs)
+    assert lint_sdp(offer, "offer") == lint_sdp(answer, "answer") == []
+    assert compare_sdp(offer, answer) == []
+
+
 LINES = st.sampled_from(CHROMIUM.splitlines() + FIREFOX.splitlines())
 PIECES = st.sampled_from(
     ["m=audio", "m=audio 9 X", "a=rtpmap:", "111", "²", "٣", "9" * 5000, "/", " ", "opus", "a=",
-     "a=fmtp:111 ", "=;=", "-1", "1e5", ":", "\x00"]
+     "a=fmtp:111 ", "=;=", "a=setup:", "actpass", "a=fingerprint:", "sha-256 ", "00:11", "a=mid:",
+     "a=group:BUNDLE ", "b=AS:", "b=TIAS:", "a=ptime:", "a=ice-ufrag:", "a=ice-pwd:",
+     "-1", "1e5", ":", "\x00"]
 )  # fmt: skip
 
 

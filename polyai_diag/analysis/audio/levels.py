@@ -1,71 +1,114 @@
-"""Levels, silence, clipping and bandwidth of a sound, without a reference. Pure."""
+"""Levels in dBFS: RMS, 0 for a square wave at full scale. Pure."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.signal import welch
 
-from polyai_diag.analysis.audio.signal import SAMPLE_RATE_HZ
+from polyai_diag.analysis.audio import limits_unreferenced as limits
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
+    from polyai_diag.analysis.audio.gaps import Dropout
+    from polyai_diag.analysis.audio.mains import Hum
+    from polyai_diag.model import Json
+
 FLOOR_DBFS = -120.0
-ACTIVE_DBFS = -50.0  # a 20 ms window above this counts as sound
 FULL_SCALE = 0.999
-OVER_FULL_SCALE = 10.0
+MOST_DROPOUTS_NOTED = 50
 CLIP_RUN = 3  # samples at full scale in a row
-WINDOW = 960
 
 
 @dataclass(frozen=True)
 class AudioFacts:
-    """What a sound tells by itself; levels in dBFS (RMS, 0 = full-scale square wave)."""
+    """What a sound tells by itself. None: not measured, and `not_measured` says why.
+
+    Levels are RMS in dBFS (0 = full-scale square wave), over all channels: a mono sum would lose
+    what stands in opposite phase.
+    """
 
     seconds: float
+    sample_rate_hz: int
     level_dbfs: float
     active_level_dbfs: float | None  # over the windows that hold sound; None where none does
     active_share: float
+    silence_share: float  # of 20 ms windows under SILENT_DBFS
+    loudness_lufs: float | None  # BS.1770-4, integrated
     peak_dbfs: float
-    clipped_runs: int
+    clipped_runs: int  # flat tops at one ceiling
+    clipped_share: float  # of all samples
+    clipped_at_dbfs: float | None
+    crowding: float | None  # how much denser than the next a decibel near the top is; healthy <= 1
+    dc: float  # share of full scale; of the channel that has most
     bandwidth_hz: float | None
+    dropouts: tuple[Dropout, ...]
+    hum: Hum | None
+    noise_dbfs: float | None  # in the pauses
+    channels: str  # "mono", "identical", "stereo", "opposite phase", "left dead", …
     channels_dbfs: tuple[float, ...]
+    channel_difference_db: float | None  # left over right
+    steady: bool  # one level all the time: a tone, a hum, noise; no speech
+    invalid_samples: int = 0  # NaN or infinite; taken for silence
+    incomplete: str = ""  # what of a file could not be read
+    not_measured: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def silent(self) -> bool:
-        """Whether no 20 ms of it hold sound."""
-        return self.active_level_dbfs is None
+        """Whether nothing can be heard: digital silence, or an idle input's noise."""
+        if self.active_level_dbfs is None or self.active_level_dbfs < limits.SILENT_DBFS:
+            return True
+        return self.steady and self.active_level_dbfs < limits.STEADY_SILENT_DBFS
 
-
-def audio_facts(sound: NDArray[np.float32], sample_rate_hz: int = SAMPLE_RATE_HZ) -> AudioFacts:
-    """Measure a sound of shape (samples, channels), full scale ±1.0.
-
-    Levels are over all channels: a mono sum would lose what stands in opposite phase.
-    """
-    # A float recording may hold anything.
-    sound = np.clip(np.nan_to_num(sound), -OVER_FULL_SCALE, OVER_FULL_SCALE)
-    windows = _windows(sound, sample_rate_hz)
-    active = windows[windows > 10 ** (ACTIVE_DBFS / 10)]
-    return AudioFacts(
-        seconds=len(sound) / sample_rate_hz,
-        level_dbfs=level_dbfs(sound),
-        active_level_dbfs=_decibels(float(active.mean())) if active.size else None,
-        active_share=active.size / windows.size if windows.size else 0.0,
-        peak_dbfs=_decibels(float(np.abs(sound).max()) ** 2) if sound.size else FLOOR_DBFS,
-        clipped_runs=clipped_runs(sound),
-        bandwidth_hz=_bandwidth_hz(sound, sample_rate_hz) if active.size else None,
-        channels_dbfs=tuple(level_dbfs(sound[:, c]) for c in range(sound.shape[1])),
-    )
+    def notes(self) -> dict[str, Json]:
+        """Return them flat and rounded, as an observation keeps them."""
+        hum = self.hum and {
+            "mains_hz": self.hum.mains_hz,
+            "level_dbfs": round(self.hum.level_dbfs, 1),
+        }
+        gaps = self.dropouts[:MOST_DROPOUTS_NOTED]
+        return {
+            "seconds": round(self.seconds, 3),
+            "sample_rate_hz": self.sample_rate_hz,
+            "level_dbfs": round(self.level_dbfs, 1),
+            "active_level_dbfs": _rounded(self.active_level_dbfs, 1),
+            "active_share": round(self.active_share, 4),
+            "silence_share": round(self.silence_share, 4),
+            "loudness_lufs": _rounded(self.loudness_lufs, 1),
+            "peak_dbfs": round(self.peak_dbfs, 1),
+            "clipped_runs": self.clipped_runs,
+            "clipped_share": round(self.clipped_share, 6),
+            "clipped_at_dbfs": _rounded(self.clipped_at_dbfs, 2),
+            "crowding": _rounded(self.crowding, 2),
+            "dc": round(self.dc, 4),
+            "bandwidth_hz": _rounded(self.bandwidth_hz, 0),
+            "dropouts": [
+                {"at_s": round(g.at_s, 3), "ms": round(g.ms, 1), "kind": g.kind} for g in gaps
+            ],
+            "dropout_count": len(self.dropouts),
+            "hum": hum,
+            "noise_dbfs": _rounded(self.noise_dbfs, 1),
+            "channels": self.channels,
+            "channels_dbfs": [round(level, 1) for level in self.channels_dbfs],
+            "channel_difference_db": _rounded(self.channel_difference_db, 1),
+            "steady": self.steady,
+            "silent": self.silent,
+            "invalid_samples": self.invalid_samples,
+            "incomplete": self.incomplete,
+            "not_measured": dict(self.not_measured),
+        }
 
 
 def level_dbfs(sound: NDArray[np.float32]) -> float:
     """Return the RMS level; -120 for nothing at all."""
     if not sound.size:
         return FLOOR_DBFS
-    return _decibels(float(np.mean(np.square(sound, dtype=np.float64))))
+    return decibels(float(np.mean(np.square(sound, dtype=np.float64))))
 
 
 def clipped_runs(sound: NDArray[np.float32]) -> int:
@@ -78,25 +121,10 @@ def clipped_runs(sound: NDArray[np.float32]) -> int:
     return runs
 
 
-def _windows(sound: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.float64]:
-    """Return the mean square of each 20 ms."""
-    size = max(1, WINDOW * sample_rate_hz // SAMPLE_RATE_HZ)
-    power = np.square(sound, dtype=np.float64).mean(axis=1) if sound.size else np.zeros(0)
-    whole = power[: len(power) // size * size].reshape(-1, size)
-    squares: NDArray[np.float64] = whole.mean(axis=1)
-    return squares
+def decibels(mean_square: float) -> float:
+    """Return a mean square in dBFS, no lower than the floor."""
+    return max(FLOOR_DBFS, 10 * math.log10(max(mean_square, 1e-12)))
 
 
-def _bandwidth_hz(sound: NDArray[np.float32], sample_rate_hz: int) -> float | None:
-    """Return where 99.9 % of the power ends; speech falls off steeply, a band limit abruptly."""
-    if len(sound) < 4096:
-        return None
-    frequency_hz, power = welch(sound, sample_rate_hz, nperseg=4096, axis=0)
-    share = np.cumsum(power.sum(axis=1))
-    if share[-1] <= 1e-12:  # nothing but a constant
-        return None
-    return float(frequency_hz[int(np.searchsorted(share, 0.999 * share[-1]))])
-
-
-def _decibels(mean_square: float) -> float:
-    return max(FLOOR_DBFS, 10 * float(np.log10(max(mean_square, 1e-12))))
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)

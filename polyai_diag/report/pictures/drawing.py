@@ -12,6 +12,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _INK = {
@@ -20,8 +21,11 @@ _INK = {
     "#030303": "var(--pd-off, #737b88)",
     "#040404": "var(--pd-note, #2760b5)",
     "#050505": "var(--pd-ink, #1d2129)",
+    "#060606": "var(--pd-bad, #c0312b)",
 }
-TEXT, LINE, FAINT, STRONG, INK = _INK
+TEXT, LINE, FAINT, STRONG, INK, BAD = _INK
+WIDTH_IN = 4.8
+LABEL_PT = 9
 
 
 def new_figure(width_in: float, height_in: float) -> Figure:
@@ -29,6 +33,24 @@ def new_figure(width_in: float, height_in: float) -> Figure:
     from matplotlib.figure import Figure  # noqa: PLC0415 - heavy, and only needed here
 
     return Figure(figsize=(width_in, height_in), facecolor="none", layout="constrained")
+
+
+def new_axes(figure: Figure, *place: int) -> Axes:
+    """Return axes in the house's manner: a light grid, no frame, ticks without marks."""
+    axes = figure.add_subplot(*place, facecolor="none")
+    axes.tick_params(length=0, labelsize=LABEL_PT, colors=TEXT, pad=5)
+    axes.spines[:].set_visible(False)
+    axes.grid(color=LINE, linewidth=0.7)
+    axes.set_axisbelow(True)
+    return axes
+
+
+def label_seconds(axes: Axes, seconds: float) -> None:
+    """Let the x axis count seconds from 0, in steps that a person would choose."""
+    step = next((s for s in (0.5, 1, 2, 5, 10, 30, 60, 300, 600) if seconds / s <= 6), 1800)
+    ticks = [step * number for number in range(int(seconds / step) + 1)]
+    axes.set_xlim(0, seconds)
+    axes.set_xticks(ticks, [f"{tick:g} s" for tick in ticks])
 
 
 def inline_svg(figure: Figure, label: str) -> str:

@@ -1,0 +1,372 @@
+"""Guide section 2: what the call does to the sound, from what came back of it or what was heard.
+
+A sound that comes back is judged against what was sent (analysis/audio/limits.py), an agent's or a
+recording's by itself (limits_unreferenced.py).
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from polyai_diag.analysis.audio import limits
+from polyai_diag.analysis.audio import limits_unreferenced as unreferenced
+from polyai_diag.causes.engine import Facts, Layer, Seen, cause
+from polyai_diag.failures import Failure
+from polyai_diag.model import Actor, Guide
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from polyai_diag.model import Evidence
+
+CROWDED_DBFS = -10.0
+"""Peaks of speech stand 12 dB and more above its active level (ITU-T P.50): they do not fit."""
+
+TOP_DBFS = -0.5
+_RATES_HZ = (8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
+_DEAD_OR_SWAPPED = {
+    "left dead": "the left channel is dead",
+    "right dead": "the right channel is dead",
+    "swapped": "left and right are swapped",
+}
+_OUT_OF_BALANCE = {
+    "opposite phase": "the channels are in opposite phase, and cancel out in mono",
+    "unequal": "one and the same sound is far weaker on one side",
+}
+_SHOWN = 3
+
+
+class _Sound(NamedTuple):
+    """What one observation measured of a sound, and whose sound that was."""
+
+    seen: Seen
+    data: dict[str, Any]
+    whose: str = ""
+
+    def number(self, key: str, within: str | None = None) -> float | None:
+        """Return a number of the step's data; None where it holds anything else."""
+        found = self.data if within is None else self.data.get(within)
+        value = found.get(key) if isinstance(found, dict) else None
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value)
+        return None
+
+    def rows(self, key: str) -> list[dict[str, Any]]:
+        """Return the rows of a list in the step's data."""
+        found = self.data.get(key)
+        return [r for r in found if isinstance(r, dict)] if isinstance(found, list | tuple) else []
+
+
+def _looped(facts: Facts) -> Iterator[_Sound]:
+    for seen in facts.succeeded("audio_loopback"):
+        yield _Sound(seen, facts.step(seen.step).data)
+
+
+def _heard(facts: Facts) -> Iterator[_Sound]:
+    for seen in facts.succeeded("audio_listen"):
+        yield _Sound(seen, facts.step(seen.step).data, "The agent's voice")
+    for seen in facts.succeeded("audio_recording"):
+        yield _Sound(seen, seen.observation.notes, "The recording")
+
+
+@cause(
+    "silent-audio",
+    acts=Actor.GATEWAY,
+    layer=Layer.AUDIO,
+    guide=Guide.NO_AUDIO,
+    title="Audio packets arrive, and they carry silence",
+    remedy="The network is not at fault: look at the sending side, its microphone or its agent.",
+    breaks=("audio",),
+)
+def silent_audio(facts: Facts) -> Iterator[Evidence | Seen]:
+    """Packets arrive, and nothing can be heard in them."""
+    for seen in facts.failed("audio_loopback", "audio_listen", failures=[Failure.SILENCE]):
+        yield seen.says(f"Packets arrive: {seen.note('detail')}")
+    for seen in facts.succeeded("audio_recording", silent=True):
+        yield seen.says("The recording holds nothing that can be heard")
+
+
+@cause(
+    "audio-too-quiet",
+    acts=Actor.GATEWAY,
+    layer=Layer.AUDIO,
+    guide=Guide.NO_AUDIO,
+    title="The sound is too quiet",
+    remedy="Raise the level where the sound is made: the network does not change it.",
+    reference="ITU-T P.56",
+    breaks=("audio",),
+)
+def audio_too_quiet(facts: Facts) -> Iterator[Evidence | Seen]:
+    """Out and back it loses more than a listener makes up for, or an agent speaks too softly."""
+    for sound in _looped(facts):
+        gain_db = sound.number("gain_db")
+        if gain_db is not None and gain_db < limits.QUIET_GAIN_DB:
+            yield sound.seen.says(f"The sound came back {-gain_db:.1f} dB quieter than it was sent")
+    for sound in _heard(facts):
+        level_dbfs = sound.number("active_level_dbfs")
+        if level_dbfs is None or sound.data.get("silent") is True:
+            continue
+        if level_dbfs < unreferenced.TOO_QUIET_DBFS:
+            yield sound.seen.says(
+                f"{sound.whose} is at {level_dbfs:.0f} dBFS; speech usually is at -26"
+            )
+
+
+@cause(
+    "audio-clipped",
+    acts=Actor.GATEWAY,
+    layer=Layer.AUDIO,
+    guide=Guide.NO_AUDIO,
+    title="The sound is clipped: it is louder than can be carried",
+    remedy="Lower the level where the sound is made or amplified.",
+    breaks=("audio",),
+    explains=("audio-distorted", "echo-heard"),
+)
+def audio_clipped(facts: Facts) -> Iterator[Evidence | Seen]:
+    """Runs of samples stand at full scale."""
+    for sound in _looped(facts):
+        runs, gain_db = sound.number("clipped_runs"), sound.number("gain_db")
+        if runs is not None and runs > limits.CLIPPED_RUNS_MOST:
+            louder = "" if gain_db is None else f"; the tone came back {gain_db:+.1f} dB"
+            yield sound.seen.says(f"{runs:.0f} flat tops at full scale{louder}")
+    for sound in _heard(facts):
+        runs, share = sound.number("clipped_runs") or 0, sound.number("clipped_share") or 0
+        if runs >= unreferenced.CLIPPED_RUNS and share >= unreferenced.CLIPPED_SHARE:
+            yield sound.seen.says(f"{sound.whose} has {runs:.0f} flat tops")
+        elif _crowded(sound):
+            yield sound.seen.says(
+                f"{sound.whose} crowds under one level, as what was clipped before Opus does"
+            )
+
+
+def _crowded(sound: _Sound) -> bool:
+    """Whether it was clipped before a codec, which bends flat tops again.
+
+    A voice made by a machine may crowd by itself: of an agent only the level tells.
+    """
+    if sound.seen.observation.operation == "audio_recording":
+        return (sound.number("crowding") or 0.0) >= unreferenced.CROWDING
+    level_dbfs, peak_dbfs = sound.number("active_level_dbfs"), sound.number("peak_dbfs")
+    if level_dbfs is None or peak_dbfs is None:
+        return False
+    return level_dbfs > CROWDED_DBFS and peak_dbfs > TOP_DBFS
+
+
+@cause(
+    "audio-narrowband",
+    acts=Actor.GATEWAY,
+    layer=Layer.AUDIO,
+    guide=Guide.NO_AUDIO,
+    title="The sound has less bandwidth than Opus carries",
+    remedy="Look for a telephone codec or a low sampling rate between the call's two ends.",
+    reference="ITU-T G.712, G.722",
+    breaks=("audio",),
+)
+def audio_narrowband(facts: Facts) -> Iterator[Evidence | Seen]:
+    """What is sent of the full band comes back as a telephone's, or as wide band."""
+    for sound in _looped(facts):
+        edge_hz = sound.number("bandwidth_hz")
+        if edge_hz is not None and edge_hz < limits.WIDE_BAND_HZ:
+            yield sound.seen.says(
+                f"The band ends at {edge_hz / 1000:.1f} kHz, as {_like(edge_hz)} does; "
+                "20 kHz were sent"
+            )
+    for sound in _heard(facts):  # a voice made for wide band is usual, and good
+        edge_hz = sound.number("bandwidth_hz")
+        able = (sound.number("sample_rate_hz") or 0) > unreferenced.RATE_ABLE_HZ
+        if able and edge_hz is not None and edge_hz < unreferenced.NARROWBAND_HZ:
+            yield sound.seen.says(
+                f"{sound.whose} ends at {edge_hz / 1000:.1f} kHz, as a telephone's does"
+            )
+
+
+def _like(edge_hz: float) -> str:
+    return "a telephone's" if edge_hz < limits.NARROW_BAND_HZ else "wide band (G.722)"
+
+
+@cause(
+    "audio-distorted",
+    acts=Actor.GATEWAY,
+    layer=Layer.AUDIO,
+    guide=Guide.NO_AUDIO,
+    title="The sound is distorted",
+    remedy="Look for an overdriven stage or a second lossy codec in the sound's way.",
+    breaks=("audio",),
+)
+def audio_distorted(facts: Facts) -> Iterator[Evidence | Seen]:
+    """A pure tone comes back with far more beside it than Opus itself leaves."""
+    for sound in _looped(facts):
+        thd_n_db = sound.number("thd_n_db")
+        if thd_n_db is not None and thd_n_db > limits.THD_N_MOST_DB:
+            alone_db = sound.number("thd_n_db", within="opus_alone")
+            beside = "" if alone_db is None else f"; Opus alone leaves {alone_db:.0f} dB"
+            yield sound.seen.says(
+                f"Distortion and noise are {thd_n_db:.0f} dB beside a pure tone (THD+N){beside}"
+            )
+
+
+@cause(
+    "audio-wrong-rate",
+    acts=Actor.GATEWAY,
+    layer=Layer.AUDIO,
+    guide=Guide.NO_AUDIO,
+    title="The sound is played at a wrong sampling rate: its pitch is off",
+    remedy="Look where one rate is taken for another; Opus in a call always runs at 48 kHz.",
+    reference="RFC 7587 §4.1",
+    breaks=("audio",),
+    explains=("clock-drift", "audio-distorted", "audio-narrowband"),
+)
+def audio_wrong_rate(facts: Facts) -> Iterator[Evidence | Seen]:
+    """The probe's tone comes back at another pitch, by the ratio of two usual rates."""
+    for sound in _looped(facts):
+        ratio = sound.number("rate_ratio")
+        if ratio is not None and abs(ratio - 1) > limits.RATE_RATIO_OFF:
+            yield sound.seen.says(f"The pitch is {ratio:.4f} of what it was{_as_if(ratio)}")
+
+
+def _as_if(ratio: float) -> str:
+    """Name the two usual rates whose ratio this is; those next to 48 kHz first."""
+    pairs = [(b, a) for a in reversed(_RATES_HZ) for b in reversed(_RATES_HZ) if a != b]
+    for taken, right in pairs:
+        if abs(ratio / float(Fraction(taken, right)) - 1) < limits.RATE_RATIO_OFF / 4:
+            return f", as if sound of {right / 1000:g} kHz were taken for {taken / 1000:g}"
+    return ""
+
+
+@cause(
+    "audio-channel-fault",
+    acts=Actor.GATEWAY,
+    layer=Layer.AUDIO,
+    guide=Guide.NO_AUDIO,
+    title="A channel of the sound is dead, or the two are swapped",
+    remedy="Look where stereo is taken apart or put together; voice may as well be mono.",
+    reference="RFC 7587 §6.1 (stereo)",
+    breaks=("audio",),
+)
+def audio_channel_fault(facts: Facts) -> Iterator[Evidence | Seen]:
+    """One channel comes back in none or in the other; a mono sum where stereo was agreed."""
+    for sound in _looped(facts):
+        channels = sound.data.get("channels")
+        if isinstance(channels, str) and channels in _DEAD_OR_SWAPPED:
+            yield sound.seen.says(f"Out and back: {_DEAD_OR_SWAPPED[channels]}")
+        elif channels == "mono sum" and _stereo_agreed(facts):
+            yield sound.seen.says("Both channels come back as one, though stereo=1 was agreed")
+    for sound in _heard(facts):
+        channels = sound.data.get("channels")
+        words = {**_DEAD_OR_SWAPPED, **_OUT_OF_BALANCE}
+        if isinstance(channels, str) and channels in words:
+            yield sound.seen.says(f"{sound.whose}: {words[channels]}")
+
+
+def _stereo_agreed(facts: Facts) -> bool:
+    """Whether both sides say that they would rather receive stereo."""
+    opus = facts.step("opus").data
+    both = (opus.get("offered_fmtp"), opus.get("fmtp"))
+    return all(isinstance(said, dict) and str(said.get("stereo")) == "1" for said in both)
+
+
+@cause(
+    "audio-dropouts",
+    acts=Actor.GATEWAY,
+    layer=Layer.AUDIO,
+    guide=Guide.NO_AUDIO,
+    title="The sound is cut: pieces of it are missing or repeated",
+    remedy="No packet was missing: look where the sound is buffered, resampled or transcoded.",
+    breaks=("audio",),
+    explains=("audio-distorted",),
+)
+def audio_dropouts(facts: Facts) -> Iterator[Evidence | Seen]:
+    """Sound is missing that no lost packet carried."""
+    for sound in _looped(facts):
+        cuts = [cut for cut in sound.rows("dropouts") if _is_long(cut)]
+        if cuts and not _drifts(sound):
+            yield sound.seen.says(_cuts(cuts))
+    for sound in _heard(facts):
+        cuts = sound.rows("dropouts")
+        if len(cuts) >= unreferenced.DROPOUTS:
+            yield sound.seen.says(f"{sound.whose}: {_cuts(cuts)}")
+
+
+def _is_long(cut: dict[str, Any]) -> bool:
+    length_ms = cut.get("ms")
+    return isinstance(length_ms, int | float) and length_ms >= limits.DROPOUT_LEAST_MS
+
+
+def _cuts(cuts: list[dict[str, Any]]) -> str:
+    shown = ", ".join(
+        f"{cut.get('ms')} ms at {cut.get('at_s')} s ({cut.get('kind')})" for cut in cuts[:_SHOWN]
+    )
+    more = ", …" if len(cuts) > _SHOWN else ""
+    return f"{len(cuts)} cut{'s' * (len(cuts) != 1)} that no lost packet explains: {shown}{more}"
+
+
+@cause(
+    "audio-hum",
+    acts=Actor.GATEWAY,
+    layer=Layer.AUDIO,
+    guide=Guide.NO_AUDIO,
+    title="The mains hums in the sound",
+    remedy="Look for an analogue stage: a sound card, a headset, a ground loop.",
+    breaks=("audio",),
+    explains=("audio-distorted",),
+)
+def audio_hum(facts: Facts) -> Iterator[Evidence | Seen]:
+    """50 or 60 Hz and its harmonics stand in the silence."""
+    for sound, limit_dbfs in [
+        *((sound, limits.HUM_MOST_DBFS) for sound in _looped(facts)),
+        *((sound, unreferenced.HUM_DBFS) for sound in _heard(facts)),
+    ]:
+        mains_hz = sound.number("mains_hz", within="hum")
+        level_dbfs = sound.number("level_dbfs", within="hum")
+        if mains_hz is not None and level_dbfs is not None and level_dbfs > limit_dbfs:
+            yield sound.seen.says(f"{mains_hz:.0f} Hz and its harmonics at {level_dbfs:.0f} dBFS")
+
+
+@cause(
+    "echo-heard",
+    acts=Actor.GATEWAY,
+    layer=Layer.AUDIO,
+    guide=Guide.NO_AUDIO,
+    title="An echo: what is said comes back a second time",
+    remedy="Let the far end cancel its echo: a loudspeaker is heard by its microphone.",
+    reference="ITU-T G.131",
+    breaks=("audio",),
+)
+def echo_heard(facts: Facts) -> Iterator[Evidence | Seen]:
+    """The probe's sweep arrives twice."""
+    for sound in _looped(facts):
+        delay_ms = sound.number("delay_ms", within="echo")
+        level_db = sound.number("level_db", within="echo")
+        if delay_ms is None or level_db is None:
+            continue
+        if delay_ms >= limits.ECHO_LEAST_MS and level_db > limits.ECHO_MOST_DB:
+            yield sound.seen.says(
+                f"The sound comes a second time, {delay_ms:.0f} ms later and at {level_db:.0f} dB"
+            )
+
+
+@cause(
+    "clock-drift",
+    acts=Actor.GATEWAY,
+    layer=Layer.AUDIO,
+    guide=Guide.NO_AUDIO,
+    title="The two ends' sample clocks differ",
+    remedy="Look at the sound device or resampler whose clock is off; buffers run full or empty.",
+    breaks=("audio",),
+)
+def clock_drift(facts: Facts) -> Iterator[Evidence | Seen]:
+    """The chirps come back further and further apart, or closer together."""
+    for sound in _looped(facts):
+        if _drifts(sound):
+            ppm, within = sound.number("drift_ppm"), sound.number("drift_uncertainty_ppm") or 0.0
+            yield sound.seen.says(
+                f"Clocks differ by {ppm:+.0f} ± {max(1, round(within))} ppm: "
+                f"{abs(ppm or 0) * 0.0036:.1f} s in an hour"
+            )
+
+
+def _drifts(sound: _Sound) -> bool:
+    """Whether the clocks differ by more than two good ones do, the uncertainty aside."""
+    ppm, within = sound.number("drift_ppm"), sound.number("drift_uncertainty_ppm") or 0.0
+    return ppm is not None and abs(ppm) - within > limits.DRIFT_MOST_PPM
