@@ -71,7 +71,7 @@ _NUMBERS = {
 }
 _PACKETS = {
     "ptime": _Number(3, 120, "packets of {} ms are preferred (by default 20)"),
-    "maxptime": _Number(3, 120, "a packet may hold {} ms at most (by default 120)"),
+    "maxptime": _Number(3, 500, "a packet may hold {} ms at most (by default 120)"),
 }
 _KNOWN = (*_FLAGS, *_NUMBERS, *_PACKETS)
 

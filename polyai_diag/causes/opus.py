@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from polyai_diag.causes.engine import Effect, Facts, Layer, Seen, cause
@@ -18,9 +19,13 @@ _CAPS = ("maxplaybackrate", "sprop-maxcapturerate", "maxaveragebitrate", "bandwi
 def _issues(facts: Facts, cause_id: str) -> Iterator[tuple[Seen, dict[str, str]]]:
     """What was found wrong with the descriptions: with both (`sdp_compare`) or one of them."""
     for seen in facts.seen("sdp_compare", "sdp_read"):
-        for issue in seen.note("issues") or ():
-            if issue["cause"] == cause_id and issue["severity"] in _TOLD:
-                yield seen, issue
+        listed = seen.note("issues")
+        for issue in listed if isinstance(listed, list | tuple) else ():
+            if not isinstance(issue, Mapping) or issue.get("cause") != cause_id:
+                continue
+            told = {key: str(issue.get(key, "")) for key in ("path", "message", "severity")}
+            if told["severity"] in _TOLD:
+                yield seen, told
 
 
 def _evidence(facts: Facts, cause_id: str) -> Iterator[Evidence]:

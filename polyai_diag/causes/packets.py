@@ -33,6 +33,7 @@ SPREAD_LEAST_MS = 10.0
 An agent's speech that is sent in bursts makes its packets uneven, and leaves the checks alone.
 """
 _GATEWAY = "the gateway"
+_BEYOND = 2.0**63  # no count, no duration
 _SOUND = (
     *("audio-dropouts", "audio-distorted", "audio-channel-fault", "audio-too-quiet"),
     *("audio-narrowband", "audio-wrong-rate", "echo-heard", "clock-drift"),
@@ -376,7 +377,9 @@ def _calls(facts: Facts) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _number(data: dict[str, Any], key: str) -> float | None:
     value = data.get(key)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return float(value) if abs(value) < _BEYOND else None  # no NaN either
 
 
 def _count(data: dict[str, Any], key: str) -> int:

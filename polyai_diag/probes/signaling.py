@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 PING_TIMEOUT_S = 2.0
 MAX_FRAMES_KEPT = 200
-FLOOD_FRAMES = 500
+FLOOD_FRAMES = 200
 
 
 class Refused(Exception):  # noqa: N818 - the gateway's no is an answer, not an error of ours

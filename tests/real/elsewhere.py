@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from polyai_diag import Report
 
-RUN_S = 40
+RUN_S = 60
 
 
 class Measured(NamedTuple):

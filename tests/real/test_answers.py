@@ -100,7 +100,7 @@ async def test_an_answer_without_ice_is_named_where_it_is_applied() -> None:
         report = await judged(signaling_url(port), steps=("call",))
     assert report.root_causes == (VIOLATION,)
     assert report.findings[0].severity == "critical"
-    assert "ICE username fragment" in summary(report)
+    assert "no a=ice-ufrag" in summary(report)
 
 
 @in_loop_for(15)

@@ -133,7 +133,7 @@ async def test_media_that_ends_while_the_websocket_stays(
     assert said in summary(report)
 
 
-@in_loop_for(28)
+@in_loop_for(60)
 async def test_an_agent_that_says_nothing_is_given_fifteen_seconds() -> None:
     answers_silence = answers(lambda sdp: sdp)
 
@@ -141,10 +141,11 @@ async def test_an_agent_that_says_nothing_is_given_fifteen_seconds() -> None:
         await connection.send(json.dumps(error("FORBIDDEN")))
         await answers_silence(connection, json.loads(await connection.recv()))
 
-    async with websocket_server(refuses_echo) as port, asyncio.timeout(22):
+    async with websocket_server(refuses_echo) as port:
         report = await judged(signaling_url(port), steps=("audio",))
     assert report.root_causes == ("silent-audio",)
     assert "no speech from the agent in 15 s" in summary(report)
+    assert report.record.duration_ms < 30_000
     assert report.step("audio").data["mode"] == "agent"
 
 

@@ -62,7 +62,7 @@ async def test_silence_is_named_within_five_seconds() -> None:
     assert report.root_causes == ("dns-failure",)
     assert "no DNS server answers" in summary(report)
     assert report.record.duration_ms < 5300
-    assert took_s < 8
+    assert took_s < 9.5
 
 
 @in_loop

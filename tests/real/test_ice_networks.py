@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.coturn, pytest.mark.root]
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
-@in_loop_for(45)
+@in_loop_for(80)
 async def test_the_cause_is_named_alone(row: Row, tmp_path: Path) -> None:
     report = await called(row, tmp_path)
     assert missed(row, report) == ""
