@@ -13,7 +13,7 @@ from polyai_diag import Report
 from polyai_diag.report.report import ReportError
 
 RECORDED = (Path(__file__).parents[1] / "vectors" / "report.json").read_text()
-JUNK = st.sampled_from(
+JUNK: st.SearchStrategy[Any] = st.sampled_from(
     [None, True, -1, 0, 10**30, 1e300, -1e300, "", "x", "1e5", [], [None], ["x", 5], {}, {"a": []}]
 )
 
