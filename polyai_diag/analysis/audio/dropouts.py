@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.signal import firwin, resample_poly
 
+from polyai_diag.analysis.audio.gaps import Dropout
 from polyai_diag.analysis.audio.masking import Heard, runs
 from polyai_diag.analysis.audio.signal import SAMPLE_RATE_HZ
 
@@ -30,15 +30,6 @@ REPEAT_WITHIN = RATE_HZ // 4
 REPEAT_RESEMBLANCE = 0.8
 PIECE = RATE_HZ // 100  # 10 ms
 EDGE = RATE_HZ // 40  # the noise fades in and out
-
-
-@dataclass(frozen=True)
-class Dropout:
-    """A stretch of sound that did not come back: when it was sent, how long, and what came."""
-
-    at_s: float
-    ms: float
-    kind: str  # "silence", "repeat" or "abrupt"
 
 
 def find_dropouts(signal: ProbeSignal, heard: Heard, timing: Timing) -> tuple[Dropout, ...] | None:

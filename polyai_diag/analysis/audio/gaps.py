@@ -38,7 +38,11 @@ TINY = 1e-12
 
 @dataclass(frozen=True)
 class Dropout:
-    """Sound that was cut out: `kind` is "silence" or "repeat"."""
+    """Sound that is missing: when, how long, and what stands there.
+
+    `kind` is "silence" or "repeat"; "abrupt" where the sound that was sent is known, and it is
+    another.
+    """
 
     at_s: float
     ms: float

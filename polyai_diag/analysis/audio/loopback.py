@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from polyai_diag.analysis.audio.channels import NOT_MEASURED, channel_class
-from polyai_diag.analysis.audio.dropouts import Dropout, find_dropouts
+from polyai_diag.analysis.audio.dropouts import find_dropouts
 from polyai_diag.analysis.audio.echo import Echo, find_echo
 from polyai_diag.analysis.audio.levels import FULL_SCALE, clipped_runs, level_dbfs
 from polyai_diag.analysis.audio.masking import LIKE_S, Heard, one_channel, settled, trusted
-from polyai_diag.analysis.audio.noise import Hum, NoiseBands, Quiet
+from polyai_diag.analysis.audio.noise import NoiseBands, Quiet
 from polyai_diag.analysis.audio.rate import tone_ratio, undone
 from polyai_diag.analysis.audio.response import Response, SweepResponse, band_centres
 from polyai_diag.analysis.audio.signal import SAMPLE_RATE_HZ
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from polyai_diag.analysis.audio.gaps import Dropout
+    from polyai_diag.analysis.audio.mains import Hum
     from polyai_diag.analysis.audio.signal import ProbeSignal
 
 EDGE_S = 0.05

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.fft import next_fast_len, rfft, rfftfreq
 from scipy.signal.windows import tukey
 
+from polyai_diag.analysis.audio.mains import Hum
 from polyai_diag.analysis.audio.signal import SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:
@@ -36,14 +37,6 @@ class NoiseBands:
 
     frequency_hz: tuple[float, ...]
     level_dbfs: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Hum:
-    """The mains' frequency, and the level of it and its harmonics as they were before a codec."""
-
-    mains_hz: float
-    level_dbfs: float
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,6 @@ class SweepResponse:
         late = part.start + offset - first
         t = (np.arange(len(received)) - late) / pace / SAMPLE_RATE_HZ
         sent = sweep_at(t, length / SAMPLE_RATE_HZ)
-        self.measured_share = float(np.mean(good[AHEAD : AHEAD + length]))
         self._size = next_fast_len(len(sent) + signal.sweep_tail, real=True)
         self._frequency_hz = rfftfreq(self._size, 1 / SAMPLE_RATE_HZ)
         inside = (self._frequency_hz >= SWEEP_HZ[0]) & (self._frequency_hz <= SWEEP_HZ[1])
