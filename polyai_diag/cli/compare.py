@@ -65,7 +65,7 @@ def print_comparison(console: Console, comparison: Comparison) -> None:
     console.print(cell(comparison.conclusion, "bold red" if comparison.worse else "bold"))
     for side in (comparison.a, comparison.b):
         said = " · ".join([side.call_sid, *side_words(side)])
-        console.print(Text.assemble(cell(f"{side.name}: ", "bold"), cell(said, "bright_black")))
+        console.print(Text.assemble(cell(f"{side.name}:", "bold"), " ", cell(said, "bright_black")))
     for note in comparison.notes:
         console.print(cell(note, "yellow"))
     _print_causes(console, comparison)

@@ -100,6 +100,7 @@ def _side(report: Report, name: str) -> Side:
         region=plain(region, 40) if region else None,
         url=plain(table(record.target).get("url") or "", 200),
         verdict=report.verdict,
+        called=any(s.name == "call" and s.status is Status.PASSED for s in report.steps),
         root_causes=tuple(plain(cause, 60) for cause in report.root_causes),
     )
 

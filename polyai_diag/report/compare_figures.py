@@ -129,13 +129,13 @@ def _within(figure: Figure, margin: Margin | None) -> Interval | None:
 
 
 def _said(figure: Figure, unit: str) -> str:
-    digits = 1 if unit else 0
+    digits = 0 if unit in ("", "Hz") else 1
     said = quantity(figure.value, unit, digits).strip()
     if unit == "ms":
         said = milliseconds(figure.value)
     if figure.interval is None:
         return said
-    low, high = (f"{end:.1f}".replace("-", "−") for end in figure.interval)
+    low, high = (f"{round(end, 1) + 0.0:.1f}".replace("-", "−") for end in figure.interval)
     return f"{said} ({low} to {high})"
 
 
@@ -261,6 +261,9 @@ def _transports(a: Steps, b: Steps) -> Row | None:
     )
 
 
+_TRANSPORTS = ("UDP", "TCP", "TLS")
+
+
 def _working(steps: Steps) -> set[str] | None:
     """Return what carries, of the URLs that are configured; None where none was tried."""
     asked = rows(_data(steps, "turn").get("urls"))
@@ -271,7 +274,10 @@ def _working(steps: Steps) -> set[str] | None:
 
 
 def _named(transports: set[str] | None) -> str:
-    return "–" if transports is None else ", ".join(sorted(transports)) or "none"
+    if transports is None:
+        return "–"
+    usual = [name for name in _TRANSPORTS if name in transports]
+    return ", ".join([*usual, *sorted(transports - {*usual})]) or "none"
 
 
 def _lost_or_won(a: set[str] | None, b: set[str] | None) -> Change:
@@ -286,6 +292,7 @@ def _lost_or_won(a: set[str] | None, b: set[str] | None) -> Change:
 
 # --- words ------------------------------------------------------------------------------------
 
+_UDP_OPEN = "open"
 _WORDS = (
     ("UDP", "stun", "udp"),
     ("NAT mapping", "nat", "mapping"),
@@ -297,10 +304,10 @@ _WORDS = (
 
 
 def _words(a: Steps, b: Steps) -> Iterator[Row]:
-    paths = [_path(steps) for steps in (a, b)]
-    pairs = [("path of the media", *paths)]
+    pairs = [("path of the media", _path(a), _path(b))]
     pairs += [
-        (name, *(_word(_data(s, step).get(key)) for s in (a, b))) for name, step, key in _WORDS
+        (name, _word(_data(a, step).get(key)), _word(_data(b, step).get(key)))
+        for name, step, key in _WORDS
     ]
     for name, first, second in pairs:
         if first or second:
@@ -310,7 +317,11 @@ def _words(a: Steps, b: Steps) -> Iterator[Row]:
 def _differ(a: str, b: str) -> Change:
     if not a or not b:
         return Change.UNKNOWN
-    return Change.SAME if a == b else Change.CHANGED
+    if a == b:
+        return Change.SAME
+    if _UDP_OPEN in (a, b):
+        return Change.BETTER if b == _UDP_OPEN else Change.WORSE
+    return Change.CHANGED
 
 
 def _word(value: Any) -> str:

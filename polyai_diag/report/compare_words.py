@@ -31,7 +31,7 @@ _IN_BOTH = {
     Actor.NETWORK: "so it is the gateway's side or the configuration, unless both networks "
     "have the same fault",
 }
-_CALLED = (Verdict.HEALTHY, Verdict.DEGRADED)
+_FINISHED = (Verdict.HEALTHY, Verdict.DEGRADED)
 
 
 def conclude(
@@ -101,12 +101,12 @@ def _stays(stays: list[CauseRow]) -> str:
 
 def _nothing_named(kind: Kind, sides: tuple[Side, Side], measured: Sequence[Row]) -> str:
     """Say what follows where neither report names a cause."""
-    unfinished = [side for side in sides if side.verdict not in _CALLED]
+    unfinished = [side for side in sides if side.verdict not in _FINISHED]
     vantages = kind is Kind.VANTAGES
     if unfinished:
         who = " and ".join(side.name if vantages else f"the run {side.name}" for side in unfinished)
         return f"Not told: {who} did not finish, and no cause is named"
-    called = all(side.session_id for side in sides)
+    called = all(side.called for side in sides)
     where = "from both" if vantages else "before and after"
     said = f"Works {where}" if called else f"Nothing wrong {where}, in what was measured"
     worse = [row.name for row in measured if row.change is Change.WORSE]
@@ -161,16 +161,17 @@ def _from_one(causes: list[CauseRow], there: Side, other: Side, *, same_token: b
     said = f"Only from {there.name}: {_quoted(causes)}"
     if not lead.looked_at:
         return f"{said}; the run of {other.name} did not come as far, so run the same steps in both"
-    works = "works" if other.verdict in _CALLED else "does not show it"
+    called = other.verdict in _FINISHED and other.called
+    works = f"it {'works' if called else 'does not show'} from {other.name}"
     if lead.layer == "TOKEN" and same_token is not True:
         another = "another token" if same_token is False else "its token"
-        return f"{said}; {other.name} {works} with {another}, so compare the tokens first"
+        return f"{said}; {works} with {another}, so compare the tokens first"
     if _actor(lead) is Actor.GATEWAY:
         return (
-            f"{said}; {other.name} {works}, so it is not the gateway as a whole: look at what "
+            f"{said}; {works}, so it is not the gateway as a whole: look at what "
             f"{there.name} sends, to which region and when ({_layer(lead)})"
         )
-    return f"{said}; {other.name} {works}, so it lies on the side of {there.name} ({_layer(lead)})"
+    return f"{said}; {works}, so it lies on the side of {there.name} ({_layer(lead)})"
 
 
 # --- words ------------------------------------------------------------------------------------

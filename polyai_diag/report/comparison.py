@@ -57,6 +57,7 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     region: str | None
     url: str
     verdict: Verdict
+    called: bool  # whether a call connected
     root_causes: tuple[str, ...]
 
 

@@ -98,7 +98,7 @@ class Report:
         report = cls(record)
         try:
             report.findings  # noqa: B018 - notes are free in form: a doctored one shows in judging
-        except (TypeError, ValueError, KeyError, AttributeError) as exc:
+        except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as exc:
             raise ReportError(f"the notes of this report are not of this tool: {exc!r}") from None
         return report
 
