@@ -2,7 +2,7 @@
 
 A figure has changed only where the intervals of both runs do not overlap. Where a run measured no
 interval, a margin stands for it, so wide that a healthy line's ups and downs stay inside; where
-not even that is known, nobody can tell.
+not even that is known, nobody can tell. Half a millisecond more, however sure, is no change.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ ROUND_TRIP = Margin(10, 0.2)
 DELAY = Margin(25, 0.1)
 LEVEL = Margin(1.5)
 COUNT = Margin(0.4)
+LEAST_MS, LEAST_PERCENT, LEAST_PPM = 5.0, 0.5, 5.0
 
 
 class Figure(NamedTuple):
@@ -56,6 +57,7 @@ class Asked(NamedTuple):
     better: int  # -1 less, +1 more, 0 neither
     margin: Margin | None
     read: Callable[[Steps], Figure]
+    least: float = 0.0  # a smaller difference matters to no call, however sure it is
 
 
 def step_rows(a: Steps, b: Steps) -> tuple[Row, ...]:
@@ -111,6 +113,8 @@ def _change(asked: Asked, a: Figure, b: Figure) -> Change:
     first, second = _within(a, asked.margin), _within(b, asked.margin)
     if first is None or second is None:
         return Change.UNKNOWN
+    if a.value is None or b.value is None or abs(a.value - b.value) < asked.least:
+        return Change.SAME
     if first[1] >= second[0] and second[1] >= first[0]:
         return Change.SAME
     if not asked.better:
@@ -196,27 +200,23 @@ _SETUP = (
 def _network(a: Steps, b: Steps) -> Iterator[Asked]:
     """Name the figures of the network: the call's own, then each server that both runs asked."""
     step = _longest_count(a, b)
-    yield Asked("round trip of the call", "ms", -1, ROUND_TRIP, _round_trip(step))
-    for name, key in (
-        ("jitter", "jitter"),
-        ("loss, received", "loss"),
-        ("loss, sent", "sent_loss"),
-    ):
-        unit = "ms" if key == "jitter" else "%"
-        suffix = "ms" if key == "jitter" else "percent"
-        read = _plain_figure(step, f"{key}_{suffix}", f"{key}_interval_{suffix}")
-        yield Asked(name, unit, -1, None, read)
+    trip, jitter = _round_trip(step), _plain_figure(step, "jitter_ms", "jitter_interval_ms")
+    yield Asked("round trip of the call", "ms", -1, ROUND_TRIP, trip, LEAST_MS)
+    yield Asked("jitter", "ms", -1, None, jitter, LEAST_MS)
+    for name, key in (("loss, received", "loss"), ("loss, sent", "sent_loss")):
+        read = _plain_figure(step, f"{key}_percent", f"{key}_interval_percent")
+        yield Asked(name, "%", -1, None, read, LEAST_PERCENT)
     for url in _shared(a, b, "stun", "servers"):
         read = _server("stun", "servers", url, "rtt_ms", "rtt_interval_ms")
-        yield Asked(f"round trip to {plain(url, 80)}", "ms", -1, ROUND_TRIP, read)
+        yield Asked(f"round trip to {plain(url, 80)}", "ms", -1, ROUND_TRIP, read, LEAST_MS)
     for url in _shared(a, b, "turn", "urls"):
         relay = plain(url, 80)
         setup = _server("turn", "urls", url, "setup_ms")
         read = _server("turn", "urls", url, "rtt_p50_ms")
         lost = _server("turn", "urls", url, "loss_percent", "loss_interval_percent")
         yield Asked(f"set-up of {relay}", "ms", -1, SETUP, setup)
-        yield Asked(f"round trip through {relay}", "ms", -1, ROUND_TRIP, read)
-        yield Asked(f"loss through {relay}", "%", -1, None, lost)
+        yield Asked(f"round trip through {relay}", "ms", -1, ROUND_TRIP, read, LEAST_MS)
+        yield Asked(f"loss through {relay}", "%", -1, None, lost, LEAST_PERCENT)
 
 
 def _longest_count(a: Steps, b: Steps) -> str:
@@ -378,7 +378,7 @@ _AUDIO = (
     Asked("noise", "dBFS", -1, Margin(3), _noise),
     Asked("distortion and noise (THD+N)", "dB", -1, Margin(3), _plain_figure("audio", "thd_n_db")),
     Asked("bandwidth", "Hz", 1, Margin(200, 0.05), _plain_figure("audio", "bandwidth_hz")),
-    Asked("clock drift", "ppm", 0, None, _drift),
+    Asked("clock drift", "ppm", 0, None, _drift, LEAST_PPM),
     Asked("cuts that no lost packet explains", "", -1, COUNT, _counted("dropouts")),
     Asked("jumps of the delay", "", -1, COUNT, _counted("delay_jumps")),
     Asked("quality, an estimate (MOS)", "of 5", 1, Margin(0.1), _mos),

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 
 HOW_TOLD = (
-    "A figure has changed where its intervals (95 %, in brackets) do not overlap; without them, "
-    "where it is far off. “not told”: measured in one run alone, or nothing tells it from chance."
+    "A figure has changed where its intervals (95 %, in brackets) do not overlap and the "
+    "difference matters to a call; without intervals, where it is far off. “not told”: measured "
+    "in one run alone, or nothing tells it from chance."
 )
 
 

@@ -169,6 +169,19 @@ def test_loss_has_changed_where_the_intervals_do_not_overlap(
     assert measured(compare_reports(a, b))["loss, received"] is change
 
 
+@pytest.mark.parametrize(
+    ("jitter_ms", "change"), [(3.5, Change.SAME), (30.0, Change.WORSE), (0.1, Change.SAME)]
+)
+def test_a_difference_that_matters_to_no_call_is_no_change(
+    jitter_ms: float, change: Change
+) -> None:
+    a, b = (
+        judged(steps=(audio(jitter_ms=ms, jitter_interval_ms=[0.9 * ms, 1.1 * ms]),))
+        for ms in (1.9, jitter_ms)
+    )
+    assert measured(compare_reports(a, b))["jitter"] is change
+
+
 def test_packets_are_counted_by_the_same_step_in_both() -> None:
     lossy = {"loss_percent": 30.0, "loss_interval_percent": [20.0, 40.0]}
     call = step("call", data=DATA["call"] | {"loss_percent": 0, "loss_interval_percent": [0, 26]})
