@@ -43,6 +43,20 @@ examples:
 exit codes: 0 all that can be tried works · 1 something is blocked · 4 nothing could be measured
 · 2 bad usage, or output that cannot be written · 130 interrupted, 143 terminated"""
 
+_COMPARE_EXAMPLES = """\
+examples:
+  polyai-diag run --region us-1 --token-file token.txt --json before.json
+  polyai-diag compare before.json after.json                      # after the firewall was changed
+  polyai-diag compare support.json customer.json --vantage --markdown - > ticket.md
+  polyai-diag compare before.json after.json --json - | jq -r .conclusion
+
+Machines of one name are one machine before and after; others are two vantage points. What fails
+from one alone lies on that side; what fails from both, on the gateway's or in the configuration.
+
+exit codes: 0 B is no worse · 1 B is worse: a root cause that A lacks, a graver one or a graver
+verdict (figures alone do not count) · 2 bad usage, a file that is no report, or output that
+cannot be written"""
+
 
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line."""
@@ -123,4 +137,7 @@ def _parser() -> argparse.ArgumentParser:
 
     verify = add("verify", "try a firewall request line by line", _VERIFY_EXAMPLES)
     options.add_verify_options(verify)
+
+    compare = add("compare", "set two reports side by side", _COMPARE_EXAMPLES)
+    options.add_compare_options(compare)
     return parser

@@ -26,7 +26,7 @@ def analyze_one(name: str, *, as_json: bool) -> int:
     """Judge one file, `-` for standard input; return the exit code. Raises UsageError."""
     if name != "-" and Path(name).suffix.lower() in _SOUNDS:
         return _recording(name, as_json=as_json)
-    text = _read(name)
+    text = read_input(name)
     body = _json(text)
     if isinstance(body, dict) and "schema_version" in body and "steps" in body:
         return _report(name, text, as_json=as_json)
@@ -84,7 +84,8 @@ def _exit_code(pasted: Pasted) -> int:
     return WARNINGS if Severity.WARNING in severities else HEALTHY
 
 
-def _read(name: str) -> str:
+def read_input(name: str) -> str:
+    """Return a file's text, `-` for standard input. Raises UsageError."""
     try:
         data = sys.stdin.buffer.read(MAX_BYTES) if name == "-" else Path(name).read_bytes()
     except OSError as exc:

@@ -1,4 +1,4 @@
-"""The commands: run, demo, sandbox, causes, lab, analyze, verify."""
+"""The commands: run, demo, sandbox, causes, lab, analyze, verify, compare."""
 
 from __future__ import annotations
 
@@ -115,6 +115,14 @@ def verify(args: argparse.Namespace) -> int:
 
     _check_folders(args, ("json", "markdown"))
     return verify_lines(args)
+
+
+def compare(args: argparse.Namespace) -> int:
+    """Set two reports side by side."""
+    from polyai_diag.cli.compare import compare_files  # noqa: PLC0415
+
+    _check_folders(args, ("json", "markdown", "html"))
+    return compare_files(args)
 
 
 def _checked(code: int, faults: Sequence[str], named: Sequence[str]) -> int:

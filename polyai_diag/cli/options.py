@@ -129,6 +129,22 @@ def add_verify_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--markdown", metavar="FILE", help="result for a ticket")
 
 
+def add_compare_options(parser: argparse.ArgumentParser) -> None:
+    """Add what to compare, as what, and what to write."""
+    parser.add_argument("a", metavar="A", help="the first report (JSON); - reads standard input")
+    parser.add_argument("b", metavar="B", help="the second: later, or from elsewhere")
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument(
+        "--vantage", action="store_true", help="two vantage points: support's run, the customer's"
+    )
+    kind.add_argument(
+        "--before-after", action="store_true", help="one machine twice; default: by machine name"
+    )
+    parser.add_argument("--json", metavar="FILE|-", help="comparison as JSON")
+    parser.add_argument("--markdown", metavar="FILE|-", help="comparison for a ticket")
+    parser.add_argument("--html", metavar="FILE", help="comparison as one HTML page")
+
+
 def merge_config(args: argparse.Namespace, accepted: set[str]) -> None:
     """Fill what the command line leaves open from `--config`. Raises UsageError."""
     if args.config is None:

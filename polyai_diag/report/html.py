@@ -16,6 +16,14 @@ from jinja2 import PackageLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
+from polyai_diag.report.compare_forms import (
+    HOW_TOLD,
+    by_change,
+    change_heading,
+    side_words,
+    steps_apart,
+)
+from polyai_diag.report.comparison import CHANGE_MARKS, shown_causes
 from polyai_diag.report.pictures import Picture, relays_svg, sound_pictures
 from polyai_diag.report.request import Measured, grouped
 from polyai_diag.report.request_forms import moment, request_links, request_markdown
@@ -24,6 +32,7 @@ from polyai_diag.report.text import flat, milliseconds, plain
 from polyai_diag.report.way import mark_of
 
 if TYPE_CHECKING:
+    from polyai_diag.report.comparison import Comparison
     from polyai_diag.report.report import Report
     from polyai_diag.report.request import Request
 
@@ -45,6 +54,23 @@ def render_html(report: Report) -> str:
 def render_fragment(report: Report) -> str:
     """Return the report as HTML to stand inside a notebook's output: no script, scoped styles."""
     return _environment().get_template("fragment.html").render(_context(report), scripted=False)
+
+
+def render_comparison(comparison: Comparison) -> str:
+    """Return two reports side by side as one HTML page without a script."""
+    page = _environment().get_template("compare.html")
+    return page.render(
+        compared=comparison,
+        causes=shown_causes(comparison),
+        steps=steps_apart(comparison),
+        measured=by_change(comparison.measured),
+        heading=change_heading(comparison),
+        sides=[(s, side_words(s)) for s in (comparison.a, comparison.b)],
+        marks=CHANGE_MARKS,
+        how_told=HOW_TOLD,
+        css=_source("style.css"),
+        page_css=_source("page.css"),
+    )
 
 
 def render_part(name: str, *given: Any) -> Markup:

@@ -97,6 +97,7 @@ BAD_INPUT = {
     "unknown option": (["run", "--tokn", "x"], "--tokn"),
     "nothing to analyze": (["analyze", "/no/such"], "/no/such"),
     "analyze what is nothing": (["analyze", os.devnull], os.devnull),
+    "compare what is no report": (["compare", os.devnull, os.devnull], os.devnull),
 }
 
 
@@ -361,10 +362,13 @@ def test_a_saved_report_is_judged_again(tmp_path: Path) -> None:
     again = run("analyze", str(file))
     assert again.returncode == 1
     assert "wrong-endpoint" in again.stdout
+    compared = run("compare", "-", str(file), stdin=file.read_text())
+    assert compared.returncode == 0, compared.stderr
+    assert compared.stdout.startswith("As before: ")
 
 
 @pytest.mark.parametrize(
-    "command", ["run", "demo", "sandbox", "causes", "lab", "analyze", "verify"]
+    "command", ["run", "demo", "sandbox", "causes", "lab", "analyze", "verify", "compare"]
 )
 def test_help_is_there(command: str) -> None:
     ended = run(command, "--help")

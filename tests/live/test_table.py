@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -20,12 +20,19 @@ from polyai_diag import (
     check_turn,
     diagnose,
 )
+from polyai_diag.cli import main
+from polyai_diag.cli.exits import exit_code
 from polyai_diag.model import NOT_ASKED, STEP_NAMES, Severity, Status, StepResult, Verdict
+from polyai_diag.report.compare import compare_reports
+from polyai_diag.report.comparison import Change
 from polyai_diag.sandbox import FAULTS, Sandbox
 from polyai_diag.sandbox.faults import Fault
 from polyai_diag.sandbox.settings import ProxyMode
 from tests.aio import in_loop_for, until
 from tests.live.cases import SINGLES, Case
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 async def _diagnosed(case: Case) -> Report:
@@ -45,7 +52,11 @@ def _secrets(described: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.timeout(90)
-def test_the_faults_are_named(case: Case, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_faults_are_named(
+    case: Case, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    saved: list[Report] = []
+
     @in_loop_for(80)
     async def run() -> None:
         report = await _diagnosed(case)
@@ -65,8 +76,23 @@ def test_the_faults_are_named(case: Case, capsys: pytest.CaptureFixture[str]) ->
         again = Report.from_json(report.to_json())
         assert (again.verdict, again.findings) == (report.verdict, report.findings)
         _no_finding_without_proof(report)
+        saved.append(report)
 
     run()
+    _is_told_the_same_by_the_file(saved[0], tmp_path, capsys)
+
+
+def _is_told_the_same_by_the_file(
+    report: Report, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = report.save(folder / "report.json")
+    assert main(["analyze", "--json", str(file)]) == exit_code(report)
+    assert capsys.readouterr().out == report.to_json() + "\n"
+    itself = compare_reports(report, Report.from_json(file.read_bytes()))
+    changes = {cause.change for cause in itself.causes}
+    changes |= {row.change for row in (*itself.steps, *itself.measured)}
+    assert changes <= {Change.SAME, Change.UNKNOWN}
+    assert not itself.worse
 
 
 def _no_finding_without_proof(report: Report) -> None:

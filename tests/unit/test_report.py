@@ -154,9 +154,20 @@ def test_what_cannot_be_written_is_an_os_error(tmp_path: Path) -> None:
         Report(FAILED).save(tmp_path / "nowhere" / "report.json")
 
 
-def test_a_doctored_note_is_one_line_and_no_traceback() -> None:
-    seen = saw("ice_connect", "gateway", Failure.ICE_FAILED, pairs="not a list")
-    document = msgspec.to_builtins(record(step("call", seen, status=Status.FAILED)))
+DOCTORED = {
+    "a list that is none": [
+        step("call", saw("ice_connect", "gateway", Failure.ICE_FAILED, pairs="not a list")),
+    ],
+    "a time that no calendar has": [
+        step("token", saw("token_read", "token")),
+        step("gateway", saw("clock_read", "h", verified=True, offset_s=1e15, uncertainty_s=1)),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", DOCTORED)
+def test_a_doctored_note_is_one_line_and_no_traceback(name: str) -> None:
+    document = msgspec.to_builtins(record(*DOCTORED[name]))
     with pytest.raises(ReportError) as refused:
         Report.from_json(json.dumps(document))
     assert "\n" not in str(refused.value)
