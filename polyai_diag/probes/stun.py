@@ -109,9 +109,10 @@ async def ask_bindings(
     """Ask one address over UDP, its host over TCP at the same time: the control that it is up.
 
     Requests are spaced over 2.8 s until one is answered; then a train of them is sent, to tell
-    round trip, jitter and loss. The first go out of a connected socket, which ICMP errors reach;
-    what a silent server is asked then of one that takes answers from anywhere: who answers from
-    another address than was asked is dropped, counted, and not taken for silence.
+    round trip, jitter and loss. They go out of a connected socket, which ICMP errors reach; of
+    what a silent server is asked then every second one out of one that takes answers from
+    anywhere: who answers from another address than was asked is dropped, counted, and not taken
+    for silence.
     """
     result = Bindings(url.url, address)
     control = Control(url, address, trace)
@@ -247,7 +248,7 @@ class _Row:
 
     async def _answer(self, number: int) -> None:
         """Send a request and wait for its answer, which is told from others by its id."""
-        doubtful = number >= FIRST_STAGE and not self._result.answers_s
+        doubtful = number >= FIRST_STAGE and number % 2 == 1 and not self._result.answers_s
         started_s = time.monotonic()
         try:
             reply = await self._sockets.ask(doubtful=doubtful)

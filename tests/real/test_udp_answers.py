@@ -200,7 +200,7 @@ async def test_a_server_that_answers_from_another_port_is_not_silent() -> None:
         transport.close()
     step = report.step("stun")
     [row] = step.data["servers"]
-    assert (row["answered"], row["malformed"]) == (0, row["sent"] - FIRST_STAGE)
+    assert (row["answered"], row["malformed"]) == (0, (row["sent"] - FIRST_STAGE) // 2)
     assert step.data["udp"] == "unknown"
     assert report.root_causes == ("stun-unreachable",)
 
