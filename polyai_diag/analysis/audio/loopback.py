@@ -112,7 +112,8 @@ class _Loopback:
         if self._lost is None or not len(self._timing.sent):
             return heard
         start = -round(float(np.median(self._timing.offsets)))
-        sent, _ = Heard(self._signal.pcm[:, 0], np.ones(len(self._signal.pcm), bool)).part(
+        louder = np.abs(self._signal.pcm).max(axis=1)  # of two channels that differ
+        sent, _ = Heard(louder, np.ones(len(louder), bool)).part(
             slice(start, start + len(heard.sound))
         )
         return Heard(heard.sound, settled(heard.good, heard.sound, sent))
