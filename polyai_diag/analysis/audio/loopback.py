@@ -109,10 +109,10 @@ class _Loopback:
 
     def _settled(self, heard: Heard) -> Heard:
         """Return the same sound, trusted only where the decoder is itself again."""
-        if self._lost is None or not len(self._timing.sent):
+        if self._lost is None or not self._lost.any() or not len(self._timing.sent):
             return heard
         start = -round(float(np.median(self._timing.offsets)))
-        louder = np.abs(self._signal.pcm).max(axis=1)  # of two channels that differ
+        louder = np.maximum(*np.abs(self._signal.pcm.T))  # of two channels that differ
         sent, _ = Heard(louder, np.ones(len(louder), bool)).part(
             slice(start, start + len(heard.sound))
         )
