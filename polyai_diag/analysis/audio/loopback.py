@@ -111,10 +111,11 @@ class _Loopback:
 
     def _settled(self, heard: Heard) -> Heard:
         """Return the same sound, trusted only where the decoder is itself again."""
-        if self._lost is None or not len(self._timing.sent):
+        if self._lost is None or not self._lost.any() or not len(self._timing.sent):
             return heard
         start = -round(float(np.median(self._timing.offsets)))
-        sent, _ = Heard(self._signal.pcm[:, 0], np.ones(len(self._signal.pcm), bool)).part(
+        louder = np.maximum(*np.abs(self._signal.pcm.T))  # of two channels that differ
+        sent, _ = Heard(louder, np.ones(len(louder), bool)).part(
             slice(start, start + len(heard.sound))
         )
         return Heard(heard.sound, settled(heard.good, heard.sound, sent))

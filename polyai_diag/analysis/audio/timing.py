@@ -25,8 +25,11 @@ EXACT_HZ = (1000.0, 6500.0)  # a codec's high-pass delays what lies lower by up 
 JUMP_LEAST_MS = 0.5  # a smaller step is not told from the codec's own unrest
 STEADY_S = 0.001  # two chirps whose offsets differ by less belong together
 DRIFT_MOST = 1e-3
+PEAKS_MOST = 3  # for each chirp: a sound full of them takes no longer
 PENALTY = 0.7  # what a jump must gain in chirps to be believed
 PENALTY_PER_S = 0.3
+LATE_PER_S = 0.02  # of two places that suit as well, the one nearer to where it was sent
+BASELINE_LEAST_S = 2.0
 BASELINE_SHARE = 1 / 3
 CONFIDENCE = 1.96
 CODEC_STEP_S = (
@@ -96,6 +99,7 @@ def find_chirps(signal: ProbeSignal, heard: Heard) -> Timing:
         correlation, low = -correlation, -low
     peaks, _ = find_peaks(correlation, height=CORRELATION_LEAST, distance=len(chirp) // 2)
     starts = np.asarray(signal.chirp_starts)
+    peaks = np.sort(peaks[np.argsort(correlation[peaks])[-PEAKS_MOST * len(starts) :]])
     found = []
     for number, peak in _matched(starts / DECIMATION, peaks, correlation[peaks]):
         place = int(peaks[peak])
@@ -147,6 +151,8 @@ def _drift(
     if not pieces:
         return None, None
     longest = max(float(np.ptp(sent[piece])) for piece in pieces)
+    if longest < BASELINE_LEAST_S * SAMPLE_RATE_HZ:
+        return None, None
     slopes = [
         (offsets[j] - offsets[i]) / (sent[j] - sent[i])
         for piece in pieces
@@ -199,7 +205,8 @@ def _matched(
     pairs = [(i, j) for i in range(len(starts)) for j in range(len(peaks))]
     best: list[tuple[float, int]] = []
     for number, (i, j) in enumerate(pairs):
-        worth, before = 0.0, -1
+        away_s = abs(peaks[j] - starts[i]) * DECIMATION / SAMPLE_RATE_HZ
+        worth, before = -LATE_PER_S * float(away_s), -1
         for earlier, (k, m) in enumerate(pairs[:number]):
             if k < i and m < j:
                 change = abs((peaks[j] - peaks[m]) - (starts[i] - starts[k]))
