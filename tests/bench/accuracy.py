@@ -104,7 +104,7 @@ def _figure(metric: str, thorough: bool, loss: float, errors: list[float | None]
     if loss and accuracy.under_loss is not None:
         most = max(most, accuracy.under_loss)
     measured = [error for error in errors if error is not None]
-    told = f"{len(measured)} of {len(errors)} measured"
+    told = f"worst {max(measured, default=0.0):.3g}; {len(measured)} of {len(errors)} measured"
     form = "thorough" if thorough else "quick"
     how = f"{told}; {accuracy.why}" if accuracy.why and not loss else told
     return Figure(

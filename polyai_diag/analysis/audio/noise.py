@@ -22,6 +22,7 @@ PIECE_LEAST = 9600  # 0.2 s
 HUM_PIECE_LEAST = 26_400  # 0.55 s
 HUM_GRID = 96_000  # a bin every half a hertz, or finer
 MOST_OF_IT = 0.7
+BANDS_LEAST = 31_200  # 0.65 s: the lowest bands waver
 THIRD_OCTAVES = range(-13, 13)  # around 1 kHz: 50 Hz to 16 kHz (IEC 61260-1, base ten)
 MAINS_HZ = (50.0, 60.0)
 HARMONICS = 12
@@ -67,7 +68,7 @@ class Quiet:
 
     def bands(self) -> NoiseBands | None:
         """Return the noise in third octaves; None where much of it was lost: it wavers."""
-        if sum(map(len, self.pieces)) < MOST_OF_IT * self.sent:
+        if sum(map(len, self.pieces)) < max(MOST_OF_IT * self.sent, BANDS_LEAST):
             return None
         spectra = [(_spectrum(piece, tukey(len(piece), 0.1)), len(piece)) for piece in self.pieces]
         centres = [1000 * 10 ** (number / 10) for number in THIRD_OCTAVES]
