@@ -354,6 +354,7 @@ def echo_heard(facts: Facts) -> Iterator[Evidence | Seen]:
     title="The two ends' sample clocks differ",
     remedy="Look at the sound device or resampler whose clock is off; buffers run full or empty.",
     breaks=("audio",),
+    explains=("echo-heard",),  # what is stretched does not match itself
 )
 def clock_drift(facts: Facts) -> Iterator[Evidence | Seen]:
     """The chirps come back further and further apart, or closer together."""
