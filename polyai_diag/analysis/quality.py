@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from polyai_diag.model import Json
+
 CLOCK_HZ = 48_000
 Z_95 = 1.96
 
@@ -106,6 +108,11 @@ def wilson_percent(count: float, total: float, z: float = Z_95) -> tuple[float, 
     middle = (rate + z * z / (2 * total)) / scale
     half = z * math.sqrt(rate * (1 - rate) / total + z * z / (4 * total * total)) / scale
     return max(0.0, 100 * (middle - half)), min(100.0, 100 * (middle + half))
+
+
+def rounded(interval: tuple[float, float]) -> list[Json]:
+    """Return an interval as a report keeps it."""
+    return [round(end, 2) for end in interval]
 
 
 # --- jitter -----------------------------------------------------------------------------------

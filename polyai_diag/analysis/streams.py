@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
 from math import comb
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from polyai_diag.analysis.quality import (
     CLOCK_HZ,
@@ -48,6 +48,9 @@ class Arrival(Protocol):
     def ssrc(self) -> int: ...  # noqa: D102
 
 
+A = TypeVar("A", bound=Arrival)
+
+
 @dataclass(frozen=True)
 class Gap:
     """A pause in what arrives, `at_s` after the first packet; a pause of the sender's is none."""
@@ -73,7 +76,7 @@ class StreamFacts:
 
 def stream_facts(arrivals: Sequence[Arrival]) -> StreamFacts:
     """Judge packets in the order of their arrival."""
-    main = _main_stream(arrivals)
+    main = main_stream(arrivals)
     numbers = extended([a.sequence_number for a in main])
     lost = loss([a.sequence_number for a in main])
     return StreamFacts(
@@ -128,7 +131,8 @@ def reported_loss_percent(lost: int, sent: int) -> tuple[float, float, float]:
     return (100 * gone / sent if sent else 0.0), low, high
 
 
-def _main_stream(arrivals: Sequence[Arrival]) -> list[Arrival]:
+def main_stream(arrivals: Sequence[A]) -> list[A]:
+    """Of several senders (SSRC) return the packets of the one with most, in their order."""
     if not arrivals:
         return []
     ((ssrc, _),) = Counter(a.ssrc for a in arrivals).most_common(1)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from polyai_diag.analysis.quality import CLOCK_HZ, timestamp_difference
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
 MOST_BINS = 400
 LEAST_BIN_S = 0.2  # ten packets
@@ -87,14 +87,3 @@ def _bin(sent_s: float, every_s: float, bins: int) -> int:
 
 def _percent(lost: int, came: int) -> float | None:
     return 100 * lost / (lost + came) if lost + came else None
-
-
-def main_stream(packets: Sequence[tuple[int, Packet]]) -> list[Packet]:
-    """Of several senders (SSRC, packet) return the packets of the one with most."""
-    counts: dict[int, int] = {}
-    for ssrc, _ in packets:
-        counts[ssrc] = counts.get(ssrc, 0) + 1
-    if not counts:
-        return []
-    most = max(counts, key=lambda ssrc: counts[ssrc])
-    return [packet for ssrc, packet in packets if ssrc == most]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from polyai_diag.analysis.loose import number, rows, table
 from polyai_diag.analysis.quality import loss_interval_percent
 from polyai_diag.causes.engine import Facts, Layer, Seen, cause, endpoint_host
 from polyai_diag.failures import Failure
@@ -33,7 +34,6 @@ SPREAD_LEAST_MS = 10.0
 An agent's speech that is sent in bursts makes its packets uneven, and leaves the checks alone.
 """
 _GATEWAY = "the gateway"
-_BEYOND = 2.0**63  # no count, no duration
 _SOUND = (
     *("audio-dropouts", "audio-distorted", "audio-channel-fault", "audio-too-quiet"),
     *("audio-narrowband", "audio-wrong-rate", "echo-heard", "clock-drift"),
@@ -62,7 +62,7 @@ def no_audio_received(facts: Facts) -> Iterator[Evidence | Seen]:
     operations = ("rtp_receive", "audio_loopback", "audio_listen")
     for seen in facts.failed(*operations, failures=[Failure.NO_RTP]):
         yield seen.says(f"The call is connected: {seen.note('detail')}")
-        sent = _number(facts.step(seen.step).data, "gateway_packets_sent")
+        sent = number(facts.step(seen.step).data.get("gateway_packets_sent"))
         if sent:
             yield seen.says(
                 f"The gateway reports {sent:.0f} packets sent: they are lost on the way"
@@ -119,8 +119,8 @@ def no_audio_delivered(facts: Facts) -> Iterator[Evidence | Seen]:
     A receiver reports on whatever it receives. An answer or an echo of ours proves delivery.
     """
     for name, data in _calls(facts):
-        sent, received = _number(data, "packets_sent"), _number(data, "packets_received")
-        if sent is None or _number(data, "gateway_packets_sent") is None:
+        sent, received = number(data.get("packets_sent")), number(data.get("packets_received"))
+        if sent is None or number(data.get("gateway_packets_sent")) is None:
             continue
         heard = data.get("gateway_reports") or data.get("answer_ms") or data.get("chirps_found")
         least = UNDELIVERED_LEAST if received else UNDELIVERED_LEAST_ECHO
@@ -166,9 +166,9 @@ def _each_way(facts: Facts) -> Iterator[_Loss]:
             kind = kinds.get(str(data.get("loss_kind")), "")
             bursts = _count(data, "lost_bursts")
             yield _Loss(name, "", "Received of the call", lost, due, bursts, interval, kind)
-        reports = data.get("gateway_reports")
+        reports = table(data.get("gateway_reports"))
         interval = _interval(data, "sent_loss_interval_percent")
-        if isinstance(reports, dict) and interval and _count(reports, "packets_counted"):
+        if interval and _count(reports, "packets_counted"):
             lost, due = _count(reports, "packets_lost"), _count(reports, "packets_counted")
             what = "Sent, as the gateway reports"
             yield _Loss(name, "", what, min(lost, due), due, 0, interval)
@@ -176,19 +176,19 @@ def _each_way(facts: Facts) -> Iterator[_Loss]:
 
 def _out_and_back(facts: Facts) -> Iterator[_Loss]:
     """Yield what became of questions over UDP: STUN, TURN, and the checks of the call's path."""
-    for name, what, rows in (
+    for name, what, asked in (
         ("stun", "STUN to", facts.step("stun").data.get("servers")),
         ("turn", "TURN by", facts.step("turn").data.get("urls")),
     ):
-        for row in rows if isinstance(rows, list | tuple) else ():
-            over_udp = isinstance(row, dict) and row.get("transport", "udp") == "udp"
+        for row in rows(asked, limit=None):
+            over_udp = row.get("transport", "udp") == "udp"
             if over_udp and _interval(row, "loss_interval_percent") and _count(row, "sent"):
                 url = str(row.get("url"))
                 counts = (_count(row, key) for key in ("lost", "sent", "lost_bursts"))
                 yield _round_trips(name, endpoint_host(url), f"Out and back, {what} {url}", *counts)
     for name, data in _calls(facts):
-        checks = data.get("checks")
-        if isinstance(checks, dict) and _count(checks, "sent"):
+        checks = table(data.get("checks"))
+        if _count(checks, "sent"):
             lost = _count(checks, "lost")
             what = "Out and back, checks of the call's path"
             yield _round_trips(name, _GATEWAY, what, lost, _count(checks, "sent"), lost)
@@ -209,25 +209,25 @@ def _over(facts: Facts, each_way_percent: float, round_trip_percent: float) -> l
         for one in _each_way(facts)
         if one.due >= LEAST_PACKETS and one.interval[0] > each_way_percent
     ]
-    rows = list(_out_and_back(facts))
-    due, (low, _) = _together(rows)
-    if due >= LEAST_ROUND_TRIPS and low > round_trip_percent and not _is_one_servers(rows):
-        over += sorted((row for row in rows if row.lost), key=lambda row: -row.due)
+    round_trips = list(_out_and_back(facts))
+    due, (low, _) = _together(round_trips)
+    if due >= LEAST_ROUND_TRIPS and low > round_trip_percent and not _is_one_servers(round_trips):
+        over += sorted((one for one in round_trips if one.lost), key=lambda one: -one.due)
     return over
 
 
-def _together(rows: Sequence[_Loss]) -> tuple[int, tuple[float, float]]:
+def _together(losses: Sequence[_Loss]) -> tuple[int, tuple[float, float]]:
     """Return of how many packets how much is lost, with its 95 % interval in percent."""
-    due = sum(row.due for row in rows)
-    lost, bursts = sum(row.lost for row in rows), sum(row.bursts for row in rows)
+    due = sum(one.due for one in losses)
+    lost, bursts = sum(one.lost for one in losses), sum(one.bursts for one in losses)
     return due, loss_interval_percent(lost, due, bursts)
 
 
-def _is_one_servers(rows: Sequence[_Loss]) -> bool:
+def _is_one_servers(losses: Sequence[_Loss]) -> bool:
     """Whether one STUN or TURN server loses clearly more than all others together."""
-    for host in {row.host for row in rows} - {_GATEWAY}:
-        _, (low, _) = _together([row for row in rows if row.host == host])
-        _, (_, high) = _together([row for row in rows if row.host != host])
+    for host in {one.host for one in losses} - {_GATEWAY}:
+        _, (low, _) = _together([one for one in losses if one.host == host])
+        _, (_, high) = _together([one for one in losses if one.host != host])
         if low > high:
             return True
     return False
@@ -245,8 +245,9 @@ def _breaks_more(facts: Facts) -> bool:
     """
     proofs = _over(facts, LOSS_WARN_PERCENT, ROUND_TRIP_WARN_PERCENT)
     each_way = [one.lost / one.due for one in proofs if not one.host]
-    rows = [one for one in proofs if one.host]
-    out_and_back = sum(row.lost for row in rows) / max(1, sum(row.due for row in rows))
+    round_trips = [one for one in proofs if one.host]
+    due = sum(trip.due for trip in round_trips)
+    out_and_back = sum(trip.lost for trip in round_trips) / max(1, due)
     over = 100 * out_and_back > ROUND_TRIP_FAIL_PERCENT
     return over or 100 * max(each_way, default=0.0) > LOSS_FAIL_PERCENT
 
@@ -303,15 +304,15 @@ def packet_loss(facts: Facts) -> Iterator[Evidence | Seen]:
 def high_latency(facts: Facts) -> Iterator[Evidence | Seen]:
     """The median round trip of the call's path is over the limit, by its interval's lower end."""
     for name, data in _calls(facts):
-        checks = data.get("checks")
-        interval = _interval(checks, "rtt_interval_ms") if isinstance(checks, dict) else None
-        if not isinstance(checks, dict) or interval is None or interval[0] <= LATENCY_WARN_MS:
+        checks = table(data.get("checks"))
+        interval = _interval(checks, "rtt_interval_ms")
+        if interval is None or interval[0] <= LATENCY_WARN_MS:
             continue
         weight = "people talk over each other" if interval[0] > LATENCY_HIGH_MS else "it is noticed"
         yield Evidence(
             step=name,
             text=(
-                f"{_number(checks, 'rtt_ms') or interval[0]:.0f} ms out and back "
+                f"{number(checks.get('rtt_ms')) or interval[0]:.0f} ms out and back "
                 f"(95 %: {interval[0]:.0f} to {interval[1]:.0f} ms): {weight}"
             ),
         )
@@ -321,10 +322,9 @@ def _uneven(facts: Facts) -> list[tuple[str, float, tuple[float, float], float]]
     """Return step, mean |D|, its interval and the checks' spread, where both are uneven."""
     found = []
     for name, data in _calls(facts):
-        checks, interval = data.get("checks"), _interval(data, "jitter_interval_ms")
-        spread_ms = _number(checks, "spread_ms") if isinstance(checks, dict) else None
-        mean_ms = _number(data, "jitter_ms")
-        if None in (mean_ms, interval, spread_ms) or not (interval and mean_ms and spread_ms):
+        interval, mean_ms = _interval(data, "jitter_interval_ms"), number(data.get("jitter_ms"))
+        spread_ms = number(table(data.get("checks")).get("spread_ms"))
+        if not (interval and mean_ms and spread_ms):
             continue
         if interval[0] > JITTER_WARN_MS and spread_ms > SPREAD_LEAST_MS:
             found.append((name, mean_ms, interval, spread_ms))
@@ -375,21 +375,13 @@ def _calls(facts: Facts) -> Iterator[tuple[str, dict[str, Any]]]:
             return
 
 
-def _number(data: dict[str, Any], key: str) -> float | None:
-    value = data.get(key)
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return None
-    return float(value) if abs(value) < _BEYOND else None  # no NaN either
-
-
 def _count(data: dict[str, Any], key: str) -> int:
-    return max(0, int(_number(data, key) or 0))
+    return max(0, int(number(data.get(key)) or 0))
 
 
 def _interval(data: dict[str, Any], key: str) -> tuple[float, float] | None:
     ends = data.get(key)
     if not isinstance(ends, list | tuple) or len(ends) != 2:
         return None
-    low, high = ({"end": end} for end in ends)
-    least, most = _number(low, "end"), _number(high, "end")
-    return None if least is None or most is None else (least, most)
+    low, high = map(number, ends)
+    return None if low is None or high is None else (low, high)

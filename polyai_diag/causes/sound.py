@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from polyai_diag.analysis.audio import limits
 from polyai_diag.analysis.audio import limits_unreferenced as unreferenced
+from polyai_diag.analysis.loose import number, rows, table
 from polyai_diag.causes.engine import Facts, Layer, Seen, cause
 from polyai_diag.failures import Failure
 from polyai_diag.model import Actor, Guide
@@ -46,16 +47,12 @@ class _Sound(NamedTuple):
 
     def number(self, key: str, within: str | None = None) -> float | None:
         """Return a number of the step's data; None where it holds anything else."""
-        found = self.data if within is None else self.data.get(within)
-        value = found.get(key) if isinstance(found, dict) else None
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return float(value)
-        return None
+        found = self.data if within is None else table(self.data.get(within))
+        return number(found.get(key))
 
     def rows(self, key: str) -> list[dict[str, Any]]:
         """Return the rows of a list in the step's data."""
-        found = self.data.get(key)
-        return [r for r in found if isinstance(r, dict)] if isinstance(found, list | tuple) else []
+        return rows(self.data.get(key), limit=None)
 
 
 def _looped(facts: Facts) -> Iterator[_Sound]:
@@ -289,8 +286,8 @@ def audio_dropouts(facts: Facts) -> Iterator[Evidence | Seen]:
 
 
 def _is_long(cut: dict[str, Any]) -> bool:
-    length_ms = cut.get("ms")
-    return isinstance(length_ms, int | float) and length_ms >= limits.DROPOUT_LEAST_MS
+    length_ms = number(cut.get("ms"))
+    return length_ms is not None and length_ms >= limits.DROPOUT_LEAST_MS
 
 
 def _cuts(cuts: list[dict[str, Any]]) -> str:

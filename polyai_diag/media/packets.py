@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from polyai_diag.analysis.quality import timestamp_difference
+from polyai_diag.analysis.streams import main_stream
 from polyai_diag.media.opus import FRAME_SAMPLES, SAMPLE_RATE_HZ, Decoder
 
 if TYPE_CHECKING:
@@ -81,8 +81,7 @@ def place(arrivals: Sequence[RtpArrival]) -> Placed:
 
 def _plausible(arrivals: Sequence[RtpArrival]) -> list[RtpArrival]:
     """Return one sender's packets in the order of their timestamps, each once."""
-    (ssrc, _), *_ = Counter(a.ssrc for a in arrivals).most_common(1)
-    packets = list({a.timestamp: a for a in reversed(arrivals) if a.ssrc == ssrc}.values())
+    packets = list({a.timestamp: a for a in reversed(main_stream(arrivals))}.values())
     reference = packets[0].timestamp
     packets.sort(key=lambda a: timestamp_difference(a.timestamp, reference))
     middle = packets[len(packets) // 2].timestamp

@@ -28,6 +28,11 @@ EXPIRES_S = 30.0
 MAX_ROUND_TRIPS = 10_000
 
 
+def was_lost(check_ms: float | None) -> bool:
+    """Whether the first request of a check got no answer: it was sent again, or given up."""
+    return check_ms is None or check_ms >= RESEND_MS
+
+
 class Consent:
     """Checks over the nominated pair, from `start()` to `close()`; `lost` is set when they end.
 
@@ -67,8 +72,7 @@ class Consent:
     @property
     def lossy(self) -> bool:
         """Whether a check had to be sent again, or was not answered at all."""
-        unanswered = self.sent - len(self.round_trips_ms) > 1  # one may be under way
-        return unanswered or max(self.round_trips_ms, default=0.0) >= RESEND_MS
+        return any(map(was_lost, self.checks_ms))
 
     @property
     def packet_s(self) -> float:

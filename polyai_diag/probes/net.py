@@ -69,15 +69,6 @@ async def _connect(
     return None
 
 
-async def connect_any(addresses: list[Address], trace: Trace, **notes: Any) -> socket.socket | None:
-    """Try the addresses one after the other; each attempt is kept."""
-    for address in addresses:
-        sock = await connect_tcp(address, trace, **notes)
-        if sock is not None:
-            return sock
-    return None
-
-
 class Race:
     """TCP connections to every address of a host at once, each of them kept in the trace.
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from polyai_diag.analysis.loose import rows, table
 from polyai_diag.report.endpoints import split_endpoint
-from polyai_diag.report.text import plain, rows, table
+from polyai_diag.report.text import plain
 from polyai_diag.report.way import FAILS, OK, Mark
 
 if TYPE_CHECKING:

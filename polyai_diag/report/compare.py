@@ -7,13 +7,14 @@ import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from polyai_diag.analysis.loose import rows, table
 from polyai_diag.causes import CAUSES
 from polyai_diag.causes.engine import Layer
 from polyai_diag.model import Finding, Severity, Status, Verdict
 from polyai_diag.report.compare_figures import figure_rows, step_rows
 from polyai_diag.report.compare_words import conclude
 from polyai_diag.report.comparison import CauseRow, Change, Comparison, Kind, Side, Where
-from polyai_diag.report.text import plain, rows, table, time_span
+from polyai_diag.report.text import plain, time_span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

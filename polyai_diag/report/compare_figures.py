@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from polyai_diag.analysis.loose import number, rows, table
 from polyai_diag.model import NOT_ASKED, Status, StepResult
 from polyai_diag.report.comparison import Change, Row
 from polyai_diag.report.measured import NO_NOISE_DBFS
-from polyai_diag.report.text import milliseconds, number, plain, quantity, rows, table
+from polyai_diag.report.text import milliseconds, plain, quantity
 from polyai_diag.report.way import STAGES, mark_of
 
 if TYPE_CHECKING:

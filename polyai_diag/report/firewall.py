@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from polyai_diag.analysis.loose import rows, table
 from polyai_diag.report.candidates import Candidates
 from polyai_diag.report.endpoints import is_address, signaling_endpoint, split_endpoint
 from polyai_diag.report.request import HOST, MAX_LINES, Kind, Line, Measured, Request
-from polyai_diag.report.text import failure_words, milliseconds, plain, rows, table
+from polyai_diag.report.text import failure_words, milliseconds, plain
 from polyai_diag.target import IceUrl, TargetError, parse_ice_url
 
 if TYPE_CHECKING:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from polyai_diag.analysis.loose import rows
 from polyai_diag.causes import CAUSES
 from polyai_diag.failures import Failure
 from polyai_diag.model import Actor, Guide, Observation, Verdict
 from polyai_diag.report.request import Kind, Row, grouped
-from polyai_diag.report.text import failure_words, plain, rows
+from polyai_diag.report.text import failure_words, plain
 from polyai_diag.report.way import OK, Mark
 from polyai_diag.target import TargetError, parse_ice_url
 

@@ -5,17 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from polyai_diag.analysis.loose import number, rows, table
 from polyai_diag.report.pictures.reading import curve
-from polyai_diag.report.text import (
-    flat,
-    loss_words,
-    milliseconds,
-    number,
-    plain,
-    quantity,
-    rows,
-    table,
-)
+from polyai_diag.report.text import flat, loss_words, milliseconds, plain, quantity
 
 MOST_MISSING = 20
 MOST_PARAMETERS = 30

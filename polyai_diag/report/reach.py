@@ -5,16 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from polyai_diag.report.text import (
-    failure_words,
-    flat,
-    milliseconds,
-    number,
-    plain,
-    rows,
-    table,
-    time_span,
-)
+from polyai_diag.analysis.loose import number, rows, table
+from polyai_diag.report.text import failure_words, flat, milliseconds, plain, time_span
 from polyai_diag.report.way import FAILS, OK, Mark
 
 if TYPE_CHECKING:

@@ -5,16 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from polyai_diag.report.text import (
-    failure_words,
-    loss_words,
-    milliseconds,
-    number,
-    plain,
-    quantity,
-    rows,
-    table,
-)
+from polyai_diag.analysis.loose import number, rows, table
+from polyai_diag.report.text import failure_words, loss_words, milliseconds, plain, quantity
 from polyai_diag.report.way import FAILS, OK, Mark
 from polyai_diag.target import IceUrl, TargetError, parse_ice_url
 

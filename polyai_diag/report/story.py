@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from polyai_diag.analysis.loose import number, table
 from polyai_diag.model import Finding, Guide, Severity, Status, StepResult, Verdict
 from polyai_diag.report.candidates import Candidates
 from polyai_diag.report.firewall import request_of
@@ -13,7 +14,7 @@ from polyai_diag.report.handover import Letter, letters
 from polyai_diag.report.measured import carried, heard
 from polyai_diag.report.reach import Reach
 from polyai_diag.report.relays import Relays
-from polyai_diag.report.text import flat, milliseconds, number, plain, table, visible
+from polyai_diag.report.text import flat, milliseconds, plain, visible
 from polyai_diag.report.way import OK, Mark, Stop, mark_of, way
 
 if TYPE_CHECKING:

@@ -6,6 +6,8 @@ import re
 import unicodedata
 from typing import Any
 
+from polyai_diag.analysis.loose import number
+
 LIMIT = 400
 """Characters of a text that are shown; the JSON has all of it."""
 
@@ -29,13 +31,6 @@ _INVISIBLE = re.compile(r"[\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\u
 def visible(json: str) -> str:
     """Write the invisible characters of a JSON text as escapes (RFC 8259 §7): the same value."""
     return _INVISIBLE.sub(lambda match: f"\\u{ord(match[0]):04x}", json)
-
-
-def number(value: Any) -> float | None:
-    """Return a finite number, None for all else: what stands in a report may be anything."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if abs(value) < 1e15 else None
 
 
 def milliseconds(value: Any) -> str:
@@ -93,17 +88,6 @@ def failure_words(value: Any, limit: int = 60) -> str:
     text = plain(value, limit)
     one_word = re.fullmatch("[a-z_]+", text)
     return _FAILURES.get(text, text.replace("_", " ") if one_word else text)
-
-
-def rows(value: Any, limit: int = 40) -> list[dict[str, Any]]:
-    """Return the first dicts of what should be a list of dicts."""
-    found = value if isinstance(value, list | tuple) else []
-    return [row for row in found[:limit] if isinstance(row, dict)]
-
-
-def table(value: Any) -> dict[str, Any]:
-    """Return a dict, an empty one for all else."""
-    return value if isinstance(value, dict) else {}
 
 
 def flat(value: Any) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
+from polyai_diag.analysis.loose import number, rows, table
 from polyai_diag.model import NOT_ASKED, Status, StepResult
-from polyai_diag.report.text import milliseconds, number, plain, rows, table
+from polyai_diag.report.text import milliseconds, plain
 
 STAGES = ("DNS", "Proxy", "TCP", "TLS", "WebSocket")
 """The gateway's stages as its step names them; a proxy stands there only where one is used."""

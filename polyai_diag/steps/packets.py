@@ -5,9 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from polyai_diag.analysis.quality import differences_ms, jitter_of, median_interval, percentile
+from polyai_diag.analysis.quality import (
+    differences_ms,
+    jitter_of,
+    median_interval,
+    percentile,
+    rounded,
+)
 from polyai_diag.analysis.streams import reported_loss_percent, stream_facts
-from polyai_diag.probes.consent import RESEND_MS
+from polyai_diag.probes.consent import was_lost
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +52,7 @@ def _received(facts: StreamFacts) -> dict[str, Json]:
         "packets_due": lost.expected,
         "packets_lost": lost.lost,
         "loss_percent": round(lost.percent, 2),
-        "loss_interval_percent": _rounded((lost.low_percent, lost.high_percent)),
+        "loss_interval_percent": rounded((lost.low_percent, lost.high_percent)),
         "lost_bursts": lost.bursts,
         "mean_burst": round(lost.mean_burst, 2),
         "loss_kind": facts.loss_kind,
@@ -63,7 +69,7 @@ def _jitter(jitter: JitterFacts | None) -> dict[str, Json]:
         return {"jitter_ms": None}
     return {
         "jitter_ms": round(jitter.mean_ms, 2),
-        "jitter_interval_ms": _rounded((jitter.low_ms, jitter.high_ms)),
+        "jitter_interval_ms": rounded((jitter.low_ms, jitter.high_ms)),
         "jitter_rfc3550_ms": round(jitter.rfc3550_ms, 2),
         "jitter_p50_ms": round(jitter.p50_ms, 2),
         "jitter_p95_ms": round(jitter.p95_ms, 2),
@@ -85,7 +91,7 @@ def _delivered(reports: dict[str, float | int | None] | None) -> dict[str, Json]
     percent, low, high = reported_loss_percent(lost, counted)
     return {
         "sent_loss_percent": round(percent, 2),
-        "sent_loss_interval_percent": _rounded((low, high)),
+        "sent_loss_interval_percent": rounded((low, high)),
     }
 
 
@@ -96,18 +102,14 @@ def check_facts(checks_ms: Sequence[float | None]) -> dict[str, Json] | None:
     """
     if not checks_ms:
         return None
-    at_once = [ms if ms is not None and ms < RESEND_MS else None for ms in checks_ms]
+    at_once = [None if was_lost(ms) else ms for ms in checks_ms]
     ordered = sorted(ms for ms in checks_ms if ms is not None)
     found: dict[str, Json] = {"sent": len(checks_ms), "lost": at_once.count(None)}
     if ordered:
         found["rtt_ms"] = round(percentile(ordered, 0.5), 2)
         found["rtt_p95_ms"] = round(percentile(ordered, 0.95), 2)
-        found["rtt_interval_ms"] = _rounded(median_interval(ordered))
+        found["rtt_interval_ms"] = rounded(median_interval(ordered))
     spread = jitter_of(differences_ms(at_once))
     if spread is not None:
         found["spread_ms"] = round(spread.mean_ms, 2)
     return found
-
-
-def _rounded(interval: tuple[float, float]) -> list[Json]:
-    return [round(end, 2) for end in interval]

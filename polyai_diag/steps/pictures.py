@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from polyai_diag.analysis.audio.pictures import levels_over_time, spectrogram
-from polyai_diag.analysis.timeline import main_stream, timeline
+from polyai_diag.analysis.streams import main_stream
+from polyai_diag.analysis.timeline import timeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,8 +59,8 @@ def keep_heard(trace: Trace, received: NDArray[np.float32], arrivals: Iterable[R
     trace.data.setdefault("levels", {"every_s": every_s, "received_dbfs": received_dbfs})
     if found := spectrogram(received):
         trace.data["spectrogram"] = as_json(found)
-    packets = [(a.ssrc, (a.arrival_s, a.timestamp, a.sequence_number)) for a in arrivals]
-    if over_time := timeline(main_stream(packets)):
+    main = main_stream(list(arrivals))
+    if over_time := timeline((a.arrival_s, a.timestamp, a.sequence_number) for a in main):
         trace.data["timeline"] = as_json(over_time)
 
 

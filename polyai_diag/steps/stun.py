@@ -6,7 +6,7 @@ import asyncio
 from statistics import median
 from typing import TYPE_CHECKING
 
-from polyai_diag.analysis.quality import jitter_of, loss_of, median_interval
+from polyai_diag.analysis.quality import jitter_of, loss_of, median_interval, rounded
 from polyai_diag.analysis.udp import Udp
 from polyai_diag.failures import Failure
 from polyai_diag.model import Status
@@ -150,17 +150,13 @@ def _row(result: Bindings) -> dict[str, Json]:
     }
     if answered_ms:
         row["rtt_ms"] = round(median(answered_ms), 2)
-        row["rtt_interval_ms"] = _rounded(median_interval(answered_ms))
+        row["rtt_interval_ms"] = rounded(median_interval(answered_ms))
         lost = loss_of([ms is not None for ms in result.round_trips_ms])
         row["lost"], row["lost_bursts"] = lost.lost, lost.bursts
         row["loss_percent"] = round(lost.percent, 2)
-        row["loss_interval_percent"] = _rounded((lost.low_percent, lost.high_percent))
+        row["loss_interval_percent"] = rounded((lost.low_percent, lost.high_percent))
     jitter = jitter_of(result.differences_ms)
     if jitter is not None:
         row["jitter_ms"] = round(jitter.mean_ms, 2)
-        row["jitter_interval_ms"] = _rounded((jitter.low_ms, jitter.high_ms))
+        row["jitter_interval_ms"] = rounded((jitter.low_ms, jitter.high_ms))
     return row
-
-
-def _rounded(interval: tuple[float, float]) -> list[float]:
-    return [round(end, 2) for end in interval]

@@ -4,18 +4,9 @@ import math
 
 import pytest
 
+from polyai_diag.analysis.loose import number, rows, table
 from polyai_diag.failures import Failure
-from polyai_diag.report.text import (
-    LIMIT,
-    failure_words,
-    milliseconds,
-    number,
-    plain,
-    quantity,
-    rows,
-    table,
-    time_span,
-)
+from polyai_diag.report.text import LIMIT, failure_words, milliseconds, plain, quantity, time_span
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from polyai_diag.analysis.streams import (
     MOST_GAPS,
     Gap,
     loss_kind,
+    main_stream,
     reported_loss_percent,
     stream_facts,
 )
@@ -115,3 +116,9 @@ def test_what_a_report_counts() -> None:
     assert low < loss_of([n % 10 > 0 for n in range(400)]).low_percent < percent == 10.0 < high
     assert reported_loss_percent(-3, 400)[0] == 0.0
     assert reported_loss_percent(7, 0) == (0.0, 0.0, 100.0)
+
+
+def test_of_two_senders_the_one_with_most_packets_is_drawn() -> None:
+    one, other = [packet(n, ssrc=1) for n in range(5)], [packet(n, ssrc=2) for n in range(9)]
+    assert main_stream([*one, *other]) == other
+    assert main_stream([]) == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from polyai_diag.analysis.timeline import LEAST_BIN_S, MOST_BINS, Packet, main_stream, timeline
+from polyai_diag.analysis.timeline import LEAST_BIN_S, MOST_BINS, Packet, timeline
 
 PER_BIN = round(LEAST_BIN_S / 0.02)
 
@@ -67,9 +67,3 @@ def test_an_hour_is_bounded() -> None:
     found = timeline(_packets(180_000))
     assert found is not None
     assert len(found.late_ms) == MOST_BINS
-
-
-def test_of_two_senders_the_one_with_most_packets_is_drawn() -> None:
-    one, other = _packets(5), _packets(9, first_stamp=77)
-    assert main_stream([*((1, p) for p in one), *((2, p) for p in other)]) == other
-    assert main_stream([]) == []

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from polyai_diag.analysis.audio import limits_unreferenced as limits
+from polyai_diag.analysis.audio.masking import runs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -113,12 +114,8 @@ def level_dbfs(sound: NDArray[np.float32]) -> float:
 
 def clipped_runs(sound: NDArray[np.float32]) -> int:
     """Count runs of three or more samples at full scale."""
-    runs = 0
-    for side in (*sound.T, *-sound.T):
-        full = np.concatenate([[0], (side >= FULL_SCALE).astype(np.int8), [0]])
-        edges = np.flatnonzero(np.diff(full))
-        runs += int(np.sum((edges[1::2] - edges[::2]) >= CLIP_RUN))
-    return runs
+    sides = (*sound.T, *-sound.T)
+    return sum(b - a >= CLIP_RUN for side in sides for a, b in runs(side >= FULL_SCALE))
 
 
 def decibels(mean_square: float) -> float:

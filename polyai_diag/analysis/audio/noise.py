@@ -9,6 +9,7 @@ import numpy as np
 from scipy.fft import next_fast_len, rfft, rfftfreq
 from scipy.signal.windows import tukey
 
+from polyai_diag.analysis.audio.levels import decibels
 from polyai_diag.analysis.audio.mains import Hum
 from polyai_diag.analysis.audio.signal import SAMPLE_RATE_HZ
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from polyai_diag.analysis.audio.response import Response
 
-FLOOR_DBFS = -120.0
 PIECE_LEAST = 9600  # 0.2 s
 HUM_PIECE_LEAST = 26_400  # 0.55 s
 HUM_GRID = 96_000  # a bin every half a hertz, or finer
@@ -57,7 +57,7 @@ class Quiet:
         if not self._long():
             return None
         squares = [np.square(p - p.mean(axis=0), dtype=np.float64) for p in self.pieces]
-        return _decibels(float(np.mean(np.concatenate(squares))))
+        return decibels(float(np.mean(np.concatenate(squares))))
 
     def constant(self) -> float | None:
         """Return the mean of the worst channel, as a share of full scale."""
@@ -74,9 +74,7 @@ class Quiet:
         centres = [1000 * 10 ** (number / 10) for number in THIRD_OCTAVES]
         whole = sum(samples for _, samples in spectra)
         levels = [
-            _decibels(
-                sum(_in_band(*spectrum, c) * samples for spectrum, samples in spectra) / whole
-            )
+            decibels(sum(_in_band(*spectrum, c) * samples for spectrum, samples in spectra) / whole)
             for c in centres
         ]
         return NoiseBands(
@@ -91,7 +89,7 @@ class Quiet:
         spectrum = _spectrum(piece, np.hanning(len(piece)), HUM_GRID)
         found = [_comb(*spectrum, mains_hz, response) for mains_hz in MAINS_HZ]
         level, mains_hz = max(zip(found, MAINS_HZ, strict=True))
-        return Hum(mains_hz, _decibels(level)) if _decibels(level) > HUM_LEAST_DBFS else None
+        return Hum(mains_hz, decibels(level)) if decibels(level) > HUM_LEAST_DBFS else None
 
     def _long(self) -> bool:
         return any(len(piece) >= PIECE_LEAST for piece in self.pieces)
@@ -146,7 +144,3 @@ def _given_back(frequency_hz: float, response: Response | None) -> float:
     taken = -float(np.interp(np.log(frequency_hz), np.log([f for f, _ in known]),
                              [d for _, d in known]))  # fmt: skip
     return float(10 ** (np.clip(taken, 0, UNDONE_MOST_DB) / 10))
-
-
-def _decibels(mean_square: float) -> float:
-    return max(FLOOR_DBFS, 10 * float(np.log10(max(mean_square, 1e-12))))

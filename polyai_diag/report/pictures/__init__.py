@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from polyai_diag.analysis.loose import number, table
 from polyai_diag.report.pictures.over_time import delay_svg, jitter_svg, levels_svg, loss_svg
 from polyai_diag.report.pictures.relays import relays_svg
 from polyai_diag.report.pictures.spectrogram import spectrogram_svg
 from polyai_diag.report.pictures.spectrum import is_drawn, spectrum_svg
-from polyai_diag.report.text import number, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from polyai_diag.report.text import number
+from polyai_diag.analysis.loose import number
 
 MOST_POINTS = 4096
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from polyai_diag.analysis.loose import number
 from polyai_diag.report.pictures.drawing import (
     LABEL_PT,
     TEXT,
@@ -18,7 +19,6 @@ from polyai_diag.report.pictures.drawing import (
     new_axes,
     new_figure,
 )
-from polyai_diag.report.text import number
 
 if TYPE_CHECKING:
     import numpy as np
