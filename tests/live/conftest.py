@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from tests.live.cases import HEALTHY, PAIRS, SINGLES, VARIATIONS, Case
+from tests.live.cases import Case
+from tests.live.table import HEALTHY, PAIRS, SINGLES, VARIATIONS
 
 if TYPE_CHECKING:
     import pytest

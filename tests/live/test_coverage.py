@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from polyai_diag.causes import CAUSES
-from tests.live.cases import PAIRS, SINGLES, VARIATIONS
+from tests.live.table import PAIRS, SINGLES, VARIATIONS
 
 TESTS = Path(__file__).parents[1]
 

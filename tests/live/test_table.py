@@ -29,10 +29,12 @@ from polyai_diag.sandbox import FAULTS, Sandbox
 from polyai_diag.sandbox.faults import Fault
 from polyai_diag.sandbox.settings import ProxyMode
 from tests.aio import in_loop_for, until
-from tests.live.cases import SINGLES, Case
+from tests.live.table import SINGLES
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.live.cases import Case
 
 
 async def _diagnosed(case: Case) -> Report:
