@@ -11,8 +11,15 @@ from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection
 from aiortc.mediastreams import MediaStreamError
 from aiortc.rtcconfiguration import RTCIceTransportPolicy
 
+from polyai_diag.analysis.audio.carriers import Carriers
 from polyai_diag.media import aiortc_taps as taps
-from polyai_diag.media.opus import SAMPLE_RATE_HZ, decode_all, encode, silence_packet
+from polyai_diag.media.opus import (
+    SAMPLE_RATE_HZ,
+    decode_all,
+    encode,
+    sent_silk_khz,
+    silence_packet,
+)
 from polyai_diag.media.packets import PacketLog, place
 from polyai_diag.media.tracks import FRAME_S, PacketTrack
 
@@ -35,11 +42,12 @@ RELAY_TIMEOUT_S = 10.0
 class Loop:
     """What came back, shape (samples, 2), and both timelines' zeros (`time.monotonic()` s).
 
-    `lost` marks the samples of packets that did not come.
+    `lost` marks the samples of packets that did not come; `carriers` is what carried each sample.
     """
 
     received: NDArray[np.float32]
     lost: NDArray[np.bool_]
+    carriers: Carriers
     received_start_s: float
     sent_start_s: float
     arrivals: Sequence[RtpArrival]
@@ -75,7 +83,8 @@ async def loop_back(track: PacketTrack, packets: PacketLog, pcm: NDArray[np.floa
     arrivals = packets.arrivals[already:]
     placed = await asyncio.to_thread(place, arrivals)
     sent_start_s = min(at_s - number * FRAME_S for number, at_s in enumerate(track.sent_s))
-    return Loop(placed.sound, placed.lost, placed.start_s, sent_start_s, arrivals)
+    carriers = Carriers(sent_silk_khz(payloads), placed.silk_khz)
+    return Loop(placed.sound, placed.lost, carriers, placed.start_s, sent_start_s, arrivals)
 
 
 def opus_alone(pcm: NDArray[np.float32], *, passes: int = 2) -> NDArray[np.float32]:

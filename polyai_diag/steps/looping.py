@@ -82,9 +82,8 @@ async def _loop(
     trace.progress(f"Sending {signal.seconds:.0f} s of sound out and back")
     loop = await loop_back(track, packets, signal.pcm)
     await save_sound(walk, trace, received=loop.received, sent=signal.pcm)
-    facts = await asyncio.to_thread(
-        analyze_loopback, signal, loop.received, lost=loop.lost if loop.lost.any() else None
-    )
+    lost = loop.lost if loop.lost.any() else None
+    facts = await asyncio.to_thread(analyze_loopback, signal, loop.received, lost, loop.carriers)
     _note(facts, floor, loop, trace)
     keep_looped(trace, signal, loop.received, facts, floor=floor, arrivals=loop.arrivals)
     seen.note(level_dbfs=round(facts.level_dbfs, 1), chirps_found=facts.chirps_found)

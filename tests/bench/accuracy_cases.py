@@ -14,7 +14,14 @@ from polyai_diag.analysis.audio.limits import CLIPPED_RUNS_MOST
 from polyai_diag.analysis.audio.loopback import LoopbackFacts, analyze_loopback
 from polyai_diag.analysis.audio.signal import ProbeSignal, probe_signal
 from tests.bench import artefacts as make
-from tests.bench.opus_path import LOOK_AHEAD_MS, MODES, SWITCHING, Mode, there_and_back
+from tests.bench.opus_path import (
+    LOOK_AHEAD_MS,
+    MODES,
+    SWITCHING,
+    Arrived,
+    Mode,
+    there_and_back,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,14 +57,13 @@ class Variation:
         sound: NDArray[np.float32],
         between: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None,
     ) -> LoopbackFacts:
-        received, lost = self.arrived(sound, between)
-        return analyze_loopback(self.signal, received, lost)
+        return analyze_loopback(self.signal, *self.arrived(sound, between))
 
     def arrived(
         self,
         sound: NDArray[np.float32],
         between: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None,
-    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    ) -> Arrived:
         return there_and_back(
             make.tailed(sound), self.mode, loss=self.loss, seed=self.seed,
             between=between or (lambda s: s),
@@ -226,12 +232,12 @@ def dropouts(v: Variation) -> Iterator[Missed]:
         late = [(start + 312, samples, kind) for start, samples, kind in put]
         return make.with_dropouts(sound, late, rng)
 
-    received, lost = v.arrived(v.signal.pcm, broken)
-    facts = analyze_loopback(v.signal, received, lost)
+    arrived = v.arrived(v.signal.pcm, broken)
+    facts = analyze_loopback(v.signal, *arrived)
     if "dropouts" in facts.not_measured:
         yield "dropouts missed or false", None
         return
-    yield from _compared(facts, put, lost)
+    yield from _compared(facts, put, arrived.lost)
 
 
 def _compared(
@@ -299,9 +305,9 @@ def channels(v: Variation) -> Iterator[Missed]:
 def constant(v: Variation) -> Iterator[Missed]:
     """A constant that arose behind the decoder."""
     size = float(v.rng().uniform(-0.1, 0.1))
-    received, lost = v.arrived(v.signal.pcm)
-    received[:, v.seed % 2] += size
-    facts = analyze_loopback(v.signal, received, lost)
+    arrived = v.arrived(v.signal.pcm)
+    arrived.sound[:, v.seed % 2] += size
+    facts = analyze_loopback(v.signal, *arrived)
     yield "DC", _off(facts.dc, size)
 
 

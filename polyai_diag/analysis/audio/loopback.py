@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from polyai_diag.analysis.audio.carriers import Carriers
     from polyai_diag.analysis.audio.gaps import Dropout
     from polyai_diag.analysis.audio.mains import Hum
     from polyai_diag.analysis.audio.signal import ProbeSignal
@@ -75,15 +76,19 @@ class LoopbackFacts:
 
 
 def analyze_loopback(
-    signal: ProbeSignal, received: NDArray[np.float32], lost: NDArray[np.bool_] | None = None
+    signal: ProbeSignal,
+    received: NDArray[np.float32],
+    lost: NDArray[np.bool_] | None = None,
+    carriers: Carriers | None = None,
 ) -> LoopbackFacts:
     """Find the probe signal in what was received, shape (samples, channels), and compare.
 
     `lost` marks the samples that lost packets carried: they, and what the decoder made of the
-    frames right after them, are not measured.
+    frames right after them, are not measured. `carriers` is which of Opus' codecs carried what:
+    without it a change from one to the other passes for up to 12 ppm of drift.
     """
     heard = Heard(one_channel(received), trusted(lost, len(received)))
-    timing = find_chirps(signal, heard)
+    timing = find_chirps(signal, heard, carriers)
     ratio = tone_ratio(heard) if len(timing.sent) < 2 else None
     if ratio is None or abs(ratio - 1) < RATE_OFF_LEAST:
         return _Loopback(signal, received, lost, heard, timing).facts()
