@@ -140,11 +140,10 @@ class _Loopback:
         found |= self._of_time() | self._of_silence(quiet) | self._of_the_rest()
         found |= self._of_tone(quiet.level_dbfs())
         found |= self._of_sweep(found.get("gain_db"))  # type: ignore[arg-type]
-        found["hum"] = quiet.hum(found["response"])  # type: ignore[arg-type]
-        found["echo"], told = find_echo(self._signal, self._heard, self._timing)
-        reasons = {} if told else {"echo": TOO_LITTLE}
-        if not quiet.shows_hum:
-            reasons["hum"] = TOO_LITTLE
+        found["hum"], hum_told = quiet.hum(found["response"])  # type: ignore[arg-type]
+        found["echo"], echo_told = find_echo(self._signal, self._heard, self._timing)
+        told = {"hum": hum_told, "echo": echo_told}
+        reasons = {name: TOO_LITTLE for name, known in told.items() if not known}
         if not self._timing.steady(self._signal.sweep):
             reasons |= dict.fromkeys(_OF_SWEEP, JUMPED)
         if rate_ratio is not None:
