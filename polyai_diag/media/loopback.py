@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection
-from aiortc.mediastreams import MediaStreamError
 from aiortc.rtcconfiguration import RTCIceTransportPolicy
 
 from polyai_diag.analysis.audio.carriers import Carriers
@@ -113,7 +111,6 @@ class RelayLoop:
         self.packets = PacketLog()
         self._context = context
         self._near, self._far = _relayed_peer(server), _relayed_peer(server)
-        self._draining: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         try:
@@ -141,18 +138,14 @@ class RelayLoop:
         await near.setLocalDescription(await near.createOffer())
         await far.setRemoteDescription(near.localDescription)
         taps.trust_turn_server(far, self._context)
-        receiver = far.getReceivers()[0]
-        taps.tap_rtp(receiver, self.packets.keep)
-        self._draining = asyncio.create_task(_drain(receiver.track))
+        taps.tap_rtp(far.getReceivers()[0], self.packets.keep)
+        taps.spare_decoding(far.getReceivers()[0])
         await far.setLocalDescription(await far.createAnswer())
         await near.setRemoteDescription(far.localDescription)
 
     async def _close(self) -> None:
         self.track.stop()
         await asyncio.gather(taps.close_fully(self._near), taps.close_fully(self._far))
-        if self._draining is not None:
-            self._draining.cancel()
-            await asyncio.gather(self._draining, return_exceptions=True)
 
 
 def _relayed_peer(server: IceServer) -> RTCPeerConnection:
@@ -161,10 +154,3 @@ def _relayed_peer(server: IceServer) -> RTCPeerConnection:
     return RTCPeerConnection(
         RTCConfiguration([ice], iceTransportPolicy=RTCIceTransportPolicy.RELAY)
     )
-
-
-async def _drain(track: object) -> None:
-    """Throw decoded audio away: nobody else empties aiortc's queue."""
-    with contextlib.suppress(MediaStreamError):
-        while True:
-            await track.recv()  # type: ignore[attr-defined]

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
 from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateError
-from aiortc.mediastreams import MediaStreamError
 from aiortc.rtcconfiguration import RTCIceTransportPolicy
 from aiortc.sdp import candidate_from_sdp
 
@@ -77,7 +76,6 @@ class Call:
         self.pc.addTrack(self.track)
         self._changed = asyncio.Event()
         self._was_up = False  # media and its encryption
-        self._draining: asyncio.Task[None] | None = None
         self._adding: set[asyncio.Task[None]] = set()
         self._offered: list[str] = []  # the gateway's candidates, as it wrote them
 
@@ -115,13 +113,13 @@ class Call:
         """Apply the answer and start; False when it cannot be used."""
         receiver = self.pc.getReceivers()[0]
         taps.tap_rtp(receiver, self.packets.keep)
+        taps.spare_decoding(receiver)
         for transport in (taps.dtls_transport(self.pc), taps.dtls_transport(self.pc).transport):
             transport.on("statechange", self._changed.set)
         with trace.observe("answer_apply", "gateway", known=_REJECTED) as seen:
             self._offered = list(parse_sdp(answer).candidates)
             open_ended = _without_end(answer)
             await self.pc.setRemoteDescription(RTCSessionDescription(open_ended, "answer"))
-            self._draining = asyncio.create_task(self._drain(), name="received audio")
         return seen.ok
 
     def add_candidate(self, candidate: IceCandidate) -> None:
@@ -277,9 +275,6 @@ class Call:
             task.cancel()
         self.track.stop()
         await taps.close_fully(self.pc)
-        if self._draining is not None:
-            self._draining.cancel()  # a receiver that was never started does not end its track
-            await asyncio.gather(self._draining, return_exceptions=True)
 
     async def _happens_within(
         self, within_s: float, happens: Callable[[], Awaitable[object]]
@@ -304,13 +299,6 @@ class Call:
             ice = candidate_from_sdp(candidate.candidate.removeprefix("candidate:"))
             ice.sdpMid, ice.sdpMLineIndex = candidate.sdp_mid or "0", candidate.sdp_mline_index or 0
             await self.pc.addIceCandidate(ice)
-
-    async def _drain(self) -> None:
-        """Throw decoded audio away: we judge packets, and nobody else empties aiortc's queue."""
-        track = self.pc.getReceivers()[0].track
-        with contextlib.suppress(MediaStreamError):
-            while True:
-                await track.recv()
 
 
 def _read(candidates: Sequence[str]) -> list[CandidateFacts]:

@@ -13,6 +13,8 @@ from polyai_diag.media.opus import decode_all, encode, silence_packet
 from polyai_diag.media.tracks import PacketTrack
 from tests.aio import in_loop
 
+PACKETS = 25  # half a second: of the first four aiortc has made frames long since
+
 
 async def _connected() -> tuple[RTCPeerConnection, RTCPeerConnection, PacketTrack]:
     caller, callee = (RTCPeerConnection(RTCConfiguration(iceServers=[])) for _ in range(2))
@@ -106,3 +108,31 @@ async def test_silence_decodes_to_silence() -> None:
     sound = decode_all([silence_packet()] * 10)
     assert sound.shape == (9600, 2)
     assert float(np.abs(sound).max()) == pytest.approx(0, abs=1e-3)
+
+
+@pytest.mark.parametrize("spared", [False, True])
+@in_loop
+async def test_decoding_is_spared_and_the_statistics_are_kept(spared: bool) -> None:
+    caller, callee, _ = await _connected()
+    receiver = callee.getReceivers()[0]
+    enough = asyncio.Event()
+    arrived: list[taps.RtpArrival] = []
+
+    def keep(packet: taps.RtpArrival) -> None:
+        arrived.append(packet)
+        if len(arrived) == PACKETS:
+            enough.set()
+
+    taps.tap_rtp(receiver, keep)
+    if spared:
+        taps.spare_decoding(receiver)
+    try:
+        await caller.setRemoteDescription(callee.localDescription)
+        async with asyncio.timeout(10):
+            await enough.wait()
+        assert receiver.track._queue.empty() == spared  # type: ignore[attr-defined]
+        stats = (await receiver.getStats()).values()
+        assert [s.packetsReceived for s in stats if s.type == "inbound-rtp"] == [len(arrived)]
+    finally:
+        await caller.close()
+        await callee.close()
