@@ -6,6 +6,8 @@ import secrets
 import pytest
 from hypothesis import settings
 
+pytest_plugins = ["tests.matrix.plugin"]
+
 # How long an example takes says how busy the machine is; pytest's own timeout ends what hangs.
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
