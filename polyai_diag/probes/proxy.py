@@ -13,6 +13,7 @@ import h11
 from polyai_diag.failures import Failure
 from polyai_diag.probes.dns import look_up
 from polyai_diag.probes.net import CONNECT_TIMEOUT_S, open_tcp
+from polyai_diag.secret import Secret
 
 if TYPE_CHECKING:
     import socket
@@ -46,6 +47,17 @@ def proxy_name(proxy: str) -> str:
     """Return the proxy without its login: fit to be shown."""
     parts = urlsplit(_with_scheme(proxy))
     return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
+
+
+def login_in(proxy: str) -> Secret | None:
+    """Return `name:password` out of a proxy's URL, None where it holds none or is no URL."""
+    try:
+        parts = urlsplit(_with_scheme(proxy))
+    except ValueError:
+        return None
+    if parts.username is None:
+        return None
+    return Secret(f"{unquote(parts.username)}:{unquote(parts.password or '')}")
 
 
 async def connect_through(
@@ -114,7 +126,7 @@ async def _ask_connect(
     loop = asyncio.get_running_loop()
     http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
     authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    headers = [("Host", authority), *_login(proxy)]
+    headers = [("Host", authority), *_login_header(proxy)]
     request = h11.Request(method="CONNECT", target=authority, headers=headers)
     await loop.sock_sendall(sock, http.send(request) or b"")
     event, read = http.next_event(), 0
@@ -132,11 +144,12 @@ async def _ask_connect(
     return False
 
 
-def _login(proxy: SplitResult) -> list[tuple[str, str]]:
-    if proxy.username is None:
+def _login_header(proxy: SplitResult) -> list[tuple[str, str]]:
+    login = login_in(proxy.geturl())
+    if login is None:
         return []
-    login = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
-    return [("Proxy-Authorization", f"Basic {base64.b64encode(login.encode()).decode()}")]
+    basic = base64.b64encode(login.reveal().encode()).decode()
+    return [("Proxy-Authorization", f"Basic {basic}")]
 
 
 async def _note_refusal(
