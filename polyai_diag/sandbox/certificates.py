@@ -36,3 +36,12 @@ class Authority:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.load_verify_locations(cadata=self.pem.decode())
         return context
+
+
+def self_signed_context() -> ssl.SSLContext:
+    """Return a context with a certificate that its own key has signed, and that names no host."""
+    itself = trustme.CA(organization_name="A server by itself")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate = trustme.LeafCert(itself.private_key_pem.bytes(), itself.cert_pem.bytes(), [])
+    certificate.configure_cert(context)
+    return context
