@@ -85,15 +85,17 @@ def proxy_blocks_websocket(facts: Facts) -> Iterator[Evidence | Seen]:
     layer=Layer.HTTP,
     title="There is no signaling endpoint at this URL",
     remedy=(
-        "Check host, port and path: PolyAI's is "
+        "Check scheme, host, port and path: PolyAI's is "
         "wss://webrtc-gateway.REGION.platform.polyai.app/api/v1/webrtc/signal."
     ),
     reference="RFC 6455 §4.1",
     breaks=("gateway",),
-    explains=("ice-servers-unavailable",),
+    explains=("ice-servers-unavailable", "websocket-refused"),
 )
 def wrong_endpoint(facts: Facts) -> Iterator[Evidence | Seen]:
     """404, 200 or a redirect in place of 101, or something that is no WebSocket server at all."""
+    for seen in facts.succeeded("tls_chain", step="gateway", plain_url=True):
+        yield seen.says(f"{seen.observation.endpoint} speaks TLS: the URL must begin with wss://")
     for seen in _refused_upgrades(facts):
         if seen.note("status") in _NOT_A_WEBSOCKET and not _blocked(seen):
             yield seen.says(f"HTTP {seen.note('status')} where 101 (Switching Protocols) was due")

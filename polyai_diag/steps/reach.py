@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
@@ -119,6 +120,8 @@ class Reach:
             self._ended.set()
         if route is not None and self._stalled():
             await probe_signaling_mtu(route, self._trace)
+        if route is not None and self._plain_and_refused():
+            await self._look_for_tls(route)
         return self._opened
 
     def _take(self, opened: bool, started_s: float) -> None:
@@ -139,6 +142,17 @@ class Reach:
             and seen.failure is Failure.GENERIC_TIMEOUT
             for seen in self._trace.observations
         )
+
+    def _plain_and_refused(self) -> bool:
+        """Whether an upgrade without TLS failed: perhaps TLS is what is spoken there."""
+        return not (self._opened or self._walk.target.secure) and any(
+            seen.operation == "websocket_upgrade" for seen in self._trace.observations
+        )
+
+    async def _look_for_tls(self, route: Route) -> None:
+        ca_file = self._walk.target.ca_file
+        with contextlib.suppress(OSError):
+            await read_chain(route, self._trace, ca_file=ca_file, control=True, plain_url=True)
 
     def _refused_by_proxy(self) -> bool:
         last = self._trace.observations[-1]

@@ -241,26 +241,27 @@ TIMEOUTS = [
     ),
 ]
 
+_IN_PLACE: list[tuple[str, str | bytes, dict[str, Any]]] = [
+    ("not JSON", "OK", {}),
+    ("an array", "[1, 2]", {"answer_after_s": 2}),
+    ("a binary frame", b"\x80\x81\x82", {}),
+    ("cut in its middle", '{"type": "answer", "sessionId": "s-1", "da', {}),
+    ("an error without a code", frame(type="error", data={"message": "no"}), {}),
+    ("no data", frame(type="answer", sessionId="s-1"), {}),
+    ("a session that is a number", frame(type="answer", sessionId=7, data={"sdp": "v=0"}), {}),
+    (
+        "no session description",
+        frame(type="answer", sessionId="s-1", data={"type": "answer", "sdp": "hello"}),
+        {"frames_first": (PONG,)},
+    ),
+]
 VIOLATIONS = [
     disguise(
         f"signaling-protocol-violation, {how}",
         "signaling-protocol-violation",
         gateway(frame_for_answer=text, **settings),
     )
-    for how, text, settings in (
-        ("not JSON", "OK", {}),
-        ("an array", "[1, 2]", {"answer_after_s": 2}),
-        ("a binary frame", b"\x80\x81\x82", {}),
-        ("cut in its middle", '{"type": "answer", "sessionId": "s-1", "da', {}),
-        ("an error without a code", frame(type="error", data={"message": "no"}), {}),
-        ("no data", frame(type="answer", sessionId="s-1"), {}),
-        ("a session that is a number", frame(type="answer", sessionId=7, data={"sdp": "v=0"}), {}),
-        (
-            "no session description",
-            frame(type="answer", sessionId="s-1", data={"type": "answer", "sdp": "hello"}),
-            {"frames_first": (PONG,)},
-        ),
-    )
+    for how, text, settings in _IN_PLACE
 ]
 
 CLOSES = [
@@ -321,22 +322,25 @@ CLOSES = [
     ),
 ]
 
+_UNAVAILABLE: dict[str, dict[str, Any]] = {
+    "404": {"ice_servers": Page(404)},
+    "503 after a second": {"ice_servers": Page(503), "ice_servers_after_s": 1},
+    "silent": {"ice_servers_after_s": 8},
+    "not JSON": {"ice_servers": Page(200, "<html>hello</html>", HTML)},
+    "no list": {"ice_servers": Page(200, '{"iceServers": null}', "application/json")},
+    "redirected": {"ice_servers": Page(302, location=ELSEWHERE)},
+}
 ICE_SERVERS = [
-    disguise(
-        f"ice-servers-unavailable, {how}",
-        "ice-servers-unavailable",
-        gateway(**settings),
-    )
-    for how, settings in {
-        "404": {"ice_servers": Page(404)},
-        "503 after a second": {"ice_servers": Page(503), "ice_servers_after_s": 1},
-        "silent": {"ice_servers_after_s": 8},
-        "not JSON": {"ice_servers": Page(200, "<html>hello</html>", HTML)},
-        "no list": {"ice_servers": Page(200, '{"iceServers": null}', "application/json")},
-        "redirected": {"ice_servers": Page(302, location=ELSEWHERE)},
-    }.items()
+    disguise(f"ice-servers-unavailable, {how}", "ice-servers-unavailable", gateway(**settings))
+    for how, settings in _UNAVAILABLE.items()
 ]
 
+_HOW: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    ("at the top of its frame", {"flat_errors": True}, {}),
+    ("after four seconds", {"error_after_s": 4}, {}),
+    ("and the WebSocket closed", {"error_close": (1011, "internal error")}, {}),
+    ("to the agent's offer, and cut", {"error_close": (1006, "")}, NO_ECHO),
+]
 ERRORS = [
     disguise(f"{cause}, {how}", cause, refusing(code, message, **settings), sandbox=sandbox)
     for cause, code, message in (
@@ -344,27 +348,26 @@ ERRORS = [
         ("media-bridge-failure", "MEDIA_BRIDGE_FAILURE", "Bridge setup failed: context deadline"),
         ("gateway-error", "HANDLER_ERROR", "failed to create session: rpc error"),
     )
-    for how, settings, sandbox in (
-        ("at the top of its frame", {"flat_errors": True}, {}),
-        ("after four seconds", {"error_after_s": 4}, {}),
-        ("and the WebSocket closed", {"error_close": (1011, "internal error")}, {}),
-        ("to the agent's offer, and cut", {"error_close": (1006, "")}, NO_ECHO),
-    )
+    for how, settings, sandbox in _HOW
 ]
 
+_LATER: list[tuple[str, float, dict[str, Any], dict[str, Any]]] = [
+    ("three seconds into the call", 3, {}, {}),
+    ("a moment after the answer", 0, {"error_close": (1011, "")}, NO_ECHO),
+]
 LATE_ERRORS = [
     disguise(
-        f"{cause}, {how}", cause, gateway(fails_later=(after_s, code, "gone"), **settings), **rest
+        f"{cause}, {how}",
+        cause,
+        gateway(fails_later=(after_s, code, "gone"), **settings),
+        sandbox=sandbox,
     )
     for cause, code in (
         ("agent-failure", "AGENT_FAILURE"),
         ("media-bridge-failure", "MEDIA_BRIDGE_FAILURE"),
         ("gateway-error", "HANDLER_ERROR"),
     )
-    for how, after_s, settings, rest in (
-        ("three seconds into the call", 3, {}, {}),
-        ("a moment after the answer", 0, {"error_close": (1011, "")}, {"sandbox": NO_ECHO}),
-    )
+    for how, after_s, settings, sandbox in _LATER
 ]
 
 UNKNOWN_ERRORS = [
@@ -381,14 +384,17 @@ UNKNOWN_ERRORS = [
     ),
 ]
 
+_STAGES: list[tuple[str, tuple[Fault, ...], dict[str, Any]]] = [
+    ("the agent's answer", (gateway(answer_after_s=6),), NO_ECHO),
+    ("upgrade and answer", (gateway(upgrade_after_s=3, answer_after_s=3),), {}),
+    ("the ICE servers and the answer", (gateway(ice_servers_after_s=4, answer_after_s=2),), {}),
+    ("the proxy and the answer", (proxy(ProxyMode.SLOW), gateway(answer_after_s=4)), {}),
+]
 SLOW = [
-    disguise(f"setup-slow, {how}", "setup-slow", *settings, verdict=Verdict.DEGRADED, **rest)
-    for how, settings, rest in (
-        ("the agent's answer", (gateway(answer_after_s=6),), {"sandbox": NO_ECHO}),
-        ("upgrade and answer", (gateway(upgrade_after_s=3, answer_after_s=3),), {}),
-        ("the ICE servers and the answer", (gateway(ice_servers_after_s=4, answer_after_s=2),), {}),
-        ("the proxy and the answer", (proxy(ProxyMode.SLOW), gateway(answer_after_s=4)), {}),
+    disguise(
+        f"setup-slow, {how}", "setup-slow", *settings, sandbox=sandbox, verdict=Verdict.DEGRADED
     )
+    for how, settings, sandbox in _STAGES
 ]
 
 REACHING_THE_GATEWAY = [
