@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from polyai_diag.failures import CERTIFICATE_DATES, Failure
@@ -40,6 +41,8 @@ STAGES = {
     "websocket_upgrade": "WebSocket",
 }
 """The way to the WebSocket: operations, and what they are called."""
+
+_NO_HTTP = (Failure.CONNECTION_CLOSED, Failure.CONNECTION_RESET, Failure.HTTP_MALFORMED)
 
 STUCK_S = 2.0
 """A way that is not open by then is looked at from the side."""
@@ -120,7 +123,7 @@ class Reach:
             self._ended.set()
         if route is not None and self._stalled():
             await probe_signaling_mtu(route, self._trace)
-        if route is not None and self._plain_and_refused():
+        if route is not None and self._speaks_no_http():
             await self._look_for_tls(route)
         return self._opened
 
@@ -143,10 +146,12 @@ class Reach:
             for seen in self._trace.observations
         )
 
-    def _plain_and_refused(self) -> bool:
-        """Whether an upgrade without TLS failed: perhaps TLS is what is spoken there."""
-        return not (self._opened or self._walk.target.secure) and any(
-            seen.operation == "websocket_upgrade" for seen in self._trace.observations
+    def _speaks_no_http(self) -> bool:
+        """Whether an upgrade without TLS met no HTTP, or the 400 of a server that wants TLS."""
+        return not self._walk.target.secure and any(
+            seen.operation == "websocket_upgrade"
+            and (seen.failure in _NO_HTTP or seen.notes.get("status") == HTTPStatus.BAD_REQUEST)
+            for seen in self._trace.observations
         )
 
     async def _look_for_tls(self, route: Route) -> None:
