@@ -19,6 +19,18 @@ _HIDES = ("token-rejected", "ice-servers-unavailable", "signaling-closed")
 """A gateway may hang up on a bad token without an error."""
 
 
+def _is_the_gateways_reason(facts: Facts, explained: str) -> bool:
+    """Whether the token is why there are no ICE servers, or why the gateway hung up."""
+    match explained:
+        case "ice-servers-unavailable":
+            refused = facts.failed("ice_servers_fetch")
+            return all(seen.note("status") in (401, 403) for seen in refused)
+        case "signaling-closed":
+            return not any(_taken(facts))
+        case _:
+            return True
+
+
 def _unauthorized(facts: Facts) -> Iterator[Seen]:
     """The gateway's two ways to say that it does not take the token.
 
@@ -32,10 +44,6 @@ def _unauthorized(facts: Facts) -> Iterator[Seen]:
 def _taken(facts: Facts) -> Iterator[Seen]:
     """Where the token, as it was given, brought ICE servers."""
     return (s for s in facts.succeeded("ice_servers_fetch") if not s.note("mended"))
-
-
-def _nobody_takes_it(facts: Facts) -> bool:
-    return not any(_taken(facts))
 
 
 def _token_fault(facts: Facts, failure: Failure) -> Iterator[Evidence | Seen]:
@@ -66,7 +74,7 @@ def _said(refusals: Iterator[Seen]) -> Iterator[Evidence]:
     remedy="Put the connector token into the offer's authToken field, at the top of the frame.",
     breaks=_STEPS_THAT_NEED_A_TOKEN,
     explains=_HIDES,
-    explains_if=_nobody_takes_it,
+    explains_if=_is_the_gateways_reason,
 )
 def token_missing(facts: Facts) -> Iterator[Evidence | Seen]:
     """No token was given, or an empty one."""
@@ -86,7 +94,7 @@ def token_missing(facts: Facts) -> Iterator[Evidence | Seen]:
     reference="RFC 7519 §3",
     breaks=_STEPS_THAT_NEED_A_TOKEN,
     explains=_HIDES,
-    explains_if=_nobody_takes_it,
+    explains_if=_is_the_gateways_reason,
 )
 def token_malformed(facts: Facts) -> Iterator[Evidence | Seen]:
     """Its form is wrong, whatever the gateway says."""
@@ -105,7 +113,7 @@ def token_malformed(facts: Facts) -> Iterator[Evidence | Seen]:
     reference="RFC 7519 §4.1.4",
     breaks=_STEPS_THAT_NEED_A_TOKEN,
     explains=_HIDES,
-    explains_if=_nobody_takes_it,
+    explains_if=_is_the_gateways_reason,
 )
 def token_expired(facts: Facts) -> Iterator[Evidence | Seen]:
     """Its `exp` has passed."""
@@ -122,7 +130,7 @@ def token_expired(facts: Facts) -> Iterator[Evidence | Seen]:
     reference="RFC 7519 §4.1.5",
     breaks=_STEPS_THAT_NEED_A_TOKEN,
     explains=_HIDES,
-    explains_if=_nobody_takes_it,
+    explains_if=_is_the_gateways_reason,
 )
 def token_not_yet_valid(facts: Facts) -> Iterator[Evidence | Seen]:
     """Its `nbf` or `iat` lies in the future."""
@@ -141,6 +149,7 @@ def token_not_yet_valid(facts: Facts) -> Iterator[Evidence | Seen]:
     ),
     breaks=(*_STEPS_THAT_NEED_A_TOKEN, "call", "audio"),
     explains=("ice-servers-unavailable", "signaling-closed", *ENDED_BY_IT),
+    explains_if=_is_the_gateways_reason,
 )
 def token_rejected(facts: Facts) -> Iterator[Evidence | Seen]:
     """Well-formed, in date, sent, and refused."""
