@@ -21,6 +21,11 @@ def errors(facts: Facts, code: str | None = None) -> Iterator[Seen]:
             yield seen
 
 
+def answer_to_offer(facts: Facts) -> Seen | None:
+    """Return the exchange that brought the gateway's answer; its no to an echo is none."""
+    return next((s for s in facts.succeeded("offer_answer") if not s.note("code")), None)
+
+
 def in_words(seen: Seen) -> Evidence:
     """Tell an error in words."""
     told = f"{seen.note('code')}: {seen.note('message')}"

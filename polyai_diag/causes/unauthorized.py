@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from polyai_diag.causes.clock import token_failure
 from polyai_diag.causes.engine import Facts, Layer, Seen, cause
-from polyai_diag.causes.refusals import ENDED_BY_IT, errors, in_words
+from polyai_diag.causes.refusals import ENDED_BY_IT, answer_to_offer, errors, in_words
 from polyai_diag.failures import Failure
 from polyai_diag.model import Actor, Evidence, Guide
 
@@ -34,10 +34,11 @@ def _is_the_gateways_reason(facts: Facts, explained: str) -> bool:
 def _unauthorized(facts: Facts) -> Iterator[Seen]:
     """The gateway's two ways to say that it does not take the token.
 
-    A region that refuses it proves nothing where another takes it: a token belongs to one.
+    A region that refuses it proves nothing where another takes it: a token belongs to one. Nor
+    does the refusal of ICE servers where the offer was answered.
     """
     yield from errors(facts, "UNAUTHORIZED")
-    if not any(_taken(facts)):
+    if not any(_taken(facts)) and answer_to_offer(facts) is None:
         yield from facts.failed("ice_servers_fetch", status=401)
 
 

@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 _REGIONS_GATEWAY = re.compile(r"webrtc-gateway\.[a-z0-9-]+\.platform\.polyai\.app")
 _CONNECT = re.compile(r"CONNECT (?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+):(?P<port>\d{1,5}) HTTP/1")
-_INTERCEPTS = (ProxyMode.INTERCEPT, ProxyMode.STRIP_UPGRADE, ProxyMode.BLOCK_PAGE)
+_INTERCEPTS = (
+    ProxyMode.INTERCEPT,
+    ProxyMode.INTERCEPT_IN_STEPS,
+    ProxyMode.STRIP_UPGRADE,
+    ProxyMode.BLOCK_PAGE,
+)
 _HEAD_BYTES = 16 * 1024
 _HEAD_S = 10.0
 _HANDSHAKE_S = 5.0
@@ -46,7 +51,8 @@ class Proxy:
     """
 
     def __init__(self, mode: ProxyMode, upstream: Upstream) -> None:
-        self.authority = Authority("Sandbox inspecting proxy")
+        in_steps = mode is ProxyMode.INTERCEPT_IN_STEPS
+        self.authority = Authority("Sandbox inspecting proxy", in_steps=in_steps)
         self._mode = mode
         self._upstream = upstream
         self._login = f"sandbox:{secrets.token_urlsafe(12)}"
@@ -110,6 +116,9 @@ class Proxy:
             await asyncio.sleep(_SLOW_S)
         if refusal := self._refusal(head):
             writer.write(refusal)
+        elif self._mode is ProxyMode.CUT:
+            writer.write(_ESTABLISHED)
+            await reader.read(1)
         elif self._mode in _INTERCEPTS:
             await self._intercept(host, port, (reader, writer))
         else:

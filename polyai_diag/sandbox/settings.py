@@ -97,6 +97,10 @@ class GatewayFaults:
     """How the WebSocket ends after `signaling_lasts_s`, as with `close_for_answer`."""
     fails_later: tuple[float, str, str] | None = None
     """An error ends the call: so long after the answer, code and message."""
+    close_without_offer: tuple[float, int, str] | None = None
+    """A WebSocket without an offer is closed after so long, with this code and reason."""
+    errors_outlived: tuple[str, ...] = ()
+    """Errors of these codes follow the answer, and the call goes on."""
 
 
 @dataclass(frozen=True)
@@ -188,6 +192,10 @@ class ProxyMode(StrEnum):
     """It closes the connection in place of an answer."""
     BLOCK_PAGE = "block-page"
     """It intercepts, and answers whatever is asked for with a page of its own."""
+    INTERCEPT_IN_STEPS = "intercept-in-steps"
+    """It intercepts, by an authority that another one vouches for."""
+    CUT = "cut"
+    """It says that it is connected, and closes when something is sent."""
     SLOW = "slow"
     """It lets through, two seconds later."""
 

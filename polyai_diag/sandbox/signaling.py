@@ -48,11 +48,14 @@ class Signaling:
         self._socket = socket
         self._call: Call | None = None
         self._held: list[IceCandidate] = []  # those that come before the offer
+        self._offered = False
         self._lost = False  # we have closed the socket, and the media lives on
 
     async def run(self) -> None:
         """Serve until the socket closes, and end its call."""
         async with asyncio.TaskGroup() as tasks:
+            if self._faults.close_without_offer is not None:
+                tasks.create_task(self._close_idle(*self._faults.close_without_offer))
             try:
                 async for text in self._socket:
                     await self._take(text, tasks)
@@ -79,6 +82,7 @@ class Signaling:
                 pass  # other types are for others; a gateway passes over them
 
     async def _take_offer(self, offer: Offer, tasks: asyncio.TaskGroup) -> None:
+        self._offered = True
         for frame in self._faults.frames_first:
             await self._socket.send(frame)
         if self._faults.answer_nothing:
@@ -109,6 +113,8 @@ class Signaling:
             return
         tasks.create_task(self._watch(call))
         await self._send_answer(call.session_id, answer)
+        for code in self._faults.errors_outlived:
+            await self._refuse(code, "This frame was passed over")
         for candidate in self._held:
             await self._take_candidate(candidate)
         self._held.clear()
@@ -182,6 +188,10 @@ class Signaling:
         if self._call and await self._stays_open(after_s):
             self._lost = self._call is not None
             await self._close(*self._faults.signaling_ends)
+
+    async def _close_idle(self, after_s: float, code: int, reason: str) -> None:
+        if await self._stays_open(after_s) and not self._offered:
+            await self._close(code, reason)
 
     async def _hang_up(self, call: Call, after_s: float) -> None:
         """End the call as an agent does that has said goodbye."""

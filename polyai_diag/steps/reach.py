@@ -64,9 +64,16 @@ async def find_route(walk: Walk, trace: Trace) -> Route | None:
 
 
 async def open_signaling(walk: Walk, trace: Trace) -> bool:
-    """Open the WebSocket unless it is open; False when it cannot be."""
-    if walk.signaling is not None:
+    """Open the WebSocket unless it is open; False when it cannot be.
+
+    One that was closed meanwhile is opened again: a gateway need not wait for an offer as long as
+    our own steps before it take.
+    """
+    if walk.signaling is not None and not walk.signaling.ended.is_set():
         return True
+    if walk.signaling is not None:
+        await walk.signaling.close()
+        walk.signaling = None
     route = await find_route(walk, trace)
     if route is None:
         return False

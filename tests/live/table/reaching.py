@@ -48,14 +48,10 @@ def _by_name_with_turn_elsewhere(sandbox: Sandbox) -> dict[str, Any]:
 
 NAMES = [
     disguise(
-        f"dns-failure, {how}",
+        "dns-failure, a label that no query can carry",
         "dns-failure",
-        Fault("A name that does not exist.", target={"host": host}),
-    )
-    for how, host in {
-        "a word too many": "www.webrtc-gateway.us-1.platform.polyai.invalid",
-        "a label that is too long": f"{'webrtc-gateway-' * 5}us-1.polyai.invalid",
-    }.items()
+        Fault("A name.", target={"host": f"{'webrtc-gateway-' * 5}us-1.polyai.invalid"}),
+    ),
 ]
 
 UNREACHABLE = [
@@ -87,9 +83,9 @@ CERTIFICATES = [
         Fault("Opened.", target={"region": "euw-1"}, proxy=ProxyMode.INTERCEPT),
     ),
     disguise(
-        "tls-intercepted, and the upgrade would be stripped",
+        "tls-intercepted, by an authority that another vouches for",
         "tls-intercepted",
-        Fault("Opened.", target={"region": "uk-1"}, proxy=ProxyMode.STRIP_UPGRADE),
+        Fault("Opened.", target={"region": "uk-1"}, proxy=ProxyMode.INTERCEPT_IN_STEPS),
     ),
     disguise(
         "tls-intercepted, a TURN server elsewhere shows the same hand",
@@ -140,6 +136,11 @@ PROXIES = [
         "proxy-blocks-websocket, 503 to CONNECT",
         "proxy-blocks-websocket",
         proxy(ProxyMode.UNAVAILABLE),
+    ),
+    disguise(
+        "proxy-blocks-websocket, cut when TLS begins",
+        "proxy-blocks-websocket",
+        proxy(ProxyMode.CUT),
     ),
     disguise("proxy-blocks-websocket, silent", "proxy-blocks-websocket", proxy(ProxyMode.SILENT)),
     disguise(
@@ -288,6 +289,24 @@ CLOSES = [
         sandbox=NO_ECHO,
     ),
     disguise(
+        "signaling-closed, before the offer, each time",
+        "signaling-closed",
+        gateway(close_without_offer=(0, 1008, "origin not allowed")),
+    ),
+    Case(
+        "an idle WebSocket is closed, and opened again",
+        (gateway(close_without_offer=(0.5, 4408, "no offer")),),
+    ),
+    Case(
+        "echo is refused, and the WebSocket closed for it",
+        (gateway(error_close=(1008, "")),),
+        sandbox=NO_ECHO,
+    ),
+    Case(
+        "errors that the call outlives",
+        (gateway(errors_outlived=("INVALID_MESSAGE", "HANDLER_ERROR")),),
+    ),
+    disguise(
         "signaling-closed, a close frame in place of the answer",
         "signaling-closed",
         gateway(frame_for_answer=frame(type="close", sessionId=None)),
@@ -328,6 +347,9 @@ _UNAVAILABLE: dict[str, dict[str, Any]] = {
     "silent": {"ice_servers_after_s": 8},
     "not JSON": {"ice_servers": Page(200, "<html>hello</html>", HTML)},
     "no list": {"ice_servers": Page(200, '{"iceServers": null}', "application/json")},
+    "401 for a token that is good": {
+        "ice_servers": Page(401, '{"error": "invalid auth token"}', "application/json")
+    },
     "redirected": {"ice_servers": Page(302, location=ELSEWHERE)},
 }
 ICE_SERVERS = [
