@@ -10,7 +10,14 @@ if TYPE_CHECKING:
     from polyai_diag.causes.engine import Facts, Seen
     from polyai_diag.model import Evidence
 
-ENDED_BY_IT = ("ice-failed", "media-ports-blocked", "dtls-failed")
+ENDED_BY_IT = (
+    "ice-failed",
+    "media-ports-blocked",
+    "turn-not-configured",
+    "turn-relay-blackhole",
+    "symmetric-nat",
+    "dtls-failed",
+)
 """What a call looks like from here that the gateway has given up after its answer."""
 
 
