@@ -91,10 +91,8 @@ async def _ask(walk: Walk, call: Call, trace: Trace) -> bool:
 
 async def _still_open(walk: Walk, trace: Trace) -> bool:
     """Open the WebSocket again where the gateway hangs up with its refusal."""
-    signaling = walk.signaling
-    if signaling is not None and await happens_within(HANG_UP_WAIT_S, signaling.ended.wait()):
-        walk.signaling = None
-        await signaling.close()
+    if walk.signaling is not None:
+        await happens_within(HANG_UP_WAIT_S, walk.signaling.ended.wait())
     return await open_signaling(walk, trace)
 
 
