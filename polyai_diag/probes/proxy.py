@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import urllib.request
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -17,6 +18,7 @@ from polyai_diag.secret import Secret
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Iterator
 
     from polyai_diag.model import Json
     from polyai_diag.probes.trace import Known, Seen, Trace
@@ -49,15 +51,20 @@ def proxy_name(proxy: str) -> str:
     return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
 
 
-def login_in(proxy: str) -> Secret | None:
-    """Return `name:password` out of a proxy's URL, None where it holds none or is no URL."""
-    try:
-        parts = urlsplit(_with_scheme(proxy))
-    except ValueError:
+def logins(target: Target) -> Iterator[Secret]:
+    """Yield `name:password` of every proxy that is set, in use or not."""
+    given = [target.proxy.reveal()] if target.proxy else []
+    for proxy in (*given, *urllib.request.getproxies().values()):
+        with contextlib.suppress(ValueError):  # what is no URL has no login
+            login = _login_in(urlsplit(_with_scheme(proxy)))
+            if login is not None:
+                yield login
+
+
+def _login_in(proxy: SplitResult) -> Secret | None:
+    if proxy.username is None:
         return None
-    if parts.username is None:
-        return None
-    return Secret(f"{unquote(parts.username)}:{unquote(parts.password or '')}")
+    return Secret(f"{unquote(proxy.username)}:{unquote(proxy.password or '')}")
 
 
 async def connect_through(
@@ -145,7 +152,7 @@ async def _ask_connect(
 
 
 def _login_header(proxy: SplitResult) -> list[tuple[str, str]]:
-    login = login_in(proxy.geturl())
+    login = _login_in(proxy)
     if login is None:
         return []
     basic = base64.b64encode(login.reveal().encode()).decode()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from polyai_diag.analysis.token import read_token
 from polyai_diag.analysis.token_form import read_form
 from polyai_diag.probes.gateway_http import fetch_ice_servers
-from polyai_diag.probes.proxy import login_in, proxy_for
+from polyai_diag.probes.proxy import logins
 from polyai_diag.probes.tls import tls_context
 from polyai_diag.probes.trace import Trace
 from polyai_diag.redact import Redactor
@@ -66,9 +66,7 @@ class Walk:
         self.redactor = Redactor([self.target.token])
         if self.target.token is not None:  # a gateway may say it back without what clings to it
             self.redactor.learn(Secret(read_form(self.target.token.reveal()).core))
-        proxy = proxy_for(self.target)
-        login = login_in(proxy) if proxy else None
-        if login is not None:
+        for login in logins(self.target):
             self.redactor.learn(login)
             self.redactor.learn(Secret(login.reveal().partition(":")[2]))
         if self.target.ice_servers is not None:
