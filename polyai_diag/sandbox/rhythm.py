@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 import socket
 import struct
+from typing import Any
 
 FAILS, WORKS = "x", "."
-ALWAYS, NEVER = FAILS, WORKS
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, for no time
 
 
@@ -28,9 +28,9 @@ class ResettingSocket(socket.socket):
     Windows' event loop accepts without asking it: there it resets none.
     """
 
-    rhythm = Rhythm(NEVER)
+    rhythm = Rhythm(WORKS)
 
-    def accept(self) -> tuple[socket.socket, object]:
+    def accept(self) -> tuple[socket.socket, Any]:
         """Return the next connection. Raises ConnectionAbortedError for one that was reset."""
         connection, address = super().accept()
         if self.rhythm.fails():
@@ -40,17 +40,19 @@ class ResettingSocket(socket.socket):
         return connection, address
 
 
-def listening_socket(host: str, port: int, pattern: str) -> socket.socket:
-    """Bind a TCP socket to listen with; `pattern` tells which connections are reset.
+def listens_at(host: str, port: int, pattern: str) -> dict[str, Any]:
+    """Return where a server is to listen, as `create_server` takes it.
 
-    Raises OSError when a port that was asked for is taken.
+    `pattern` tells which connections are reset. Raises OSError for a port that is taken.
     """
-    made = ResettingSocket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    if FAILS not in pattern:
+        return {"host": host, "port": port}
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    made = ResettingSocket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     made.rhythm = Rhythm(pattern)
     try:
-        made.setblocking(False)
         made.bind((host, port))
     except BaseException:
         made.close()
         raise
-    return made
+    return {"sock": made}

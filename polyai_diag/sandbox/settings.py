@@ -63,6 +63,12 @@ class GatewayFaults:
     """The answer's direction, and what is done (RFC 3264 §6.1)."""
     send_silence: bool = False
     """What is sent is Opus-coded digital silence."""
+    upgrade_rhythm: str = "x"
+    """Which upgrades are refused that way, over and over: `x.` every second, the first of them."""
+    ice_servers_rhythm: str = "x"
+    """The same, of requests for the ICE servers."""
+    reset_rhythm: str = "."
+    """Which TCP connections are reset as soon as they are up."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +136,12 @@ class TurnFaults:
     """The TURN URLs lead to a port that is closed over TCP and silent over UDP; STUN works."""
     transports: tuple[str, ...] = ("udp", "tcp", "tls")
     """The TURN URLs that are given out; the server serves all of them."""
+    allocate_rhythm: str = "x"
+    """Which of the signed Allocates of a transport get that error (see GatewayFaults)."""
+    ignore_rhythm: str = "."
+    """Which of the signed Allocates of a transport get no answer."""
+    tls_reset_rhythm: str = "."
+    """Which connections for TLS are reset as soon as they are up."""
 
 
 class ProxyMode(StrEnum):
