@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from polyai_diag.analysis.loose import number, rows
 from polyai_diag.analysis.trust import is_foreign
+from polyai_diag.model import Evidence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from polyai_diag.causes.facts import Facts, Seen
-    from polyai_diag.model import Evidence
 
 _WORKS = {
     "dns_lookup": "the name {} is looked up",
@@ -38,6 +39,20 @@ def control_of(
             if _is_elsewhere(seen, cited) and _works(seen):
                 return seen.compares(_WORKS[operation].format(_where(seen)))
     return None
+
+
+def compared(step: str, text: str) -> Evidence:
+    """Make a control of what a step has put down, in words."""
+    return Evidence(step=step, text=f"Control: {text}", control=True)
+
+
+def measured_elsewhere(facts: Facts, figure: str, words: str) -> Iterator[Evidence]:
+    """Yield what was measured to the first STUN server that answered, as the control."""
+    for row in rows(facts.step("stun").data.get("servers")):
+        value = number(row.get(figure))
+        if value is not None:
+            yield compared("stun", words.format(value, row.get("url")))
+            return
 
 
 def _is_elsewhere(seen: Seen, cited: list[Seen]) -> bool:

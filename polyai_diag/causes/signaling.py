@@ -102,6 +102,7 @@ def signaling_protocol_violation(facts: Facts) -> Iterator[Evidence | Seen]:
     ),
     reference="RFC 6455 §7.4",
     breaks=("audio",),
+    alone="it may be the gateway",
 )
 def signaling_lost(facts: Facts) -> Iterator[Evidence | Seen]:
     """Gone after the answer: code and second; media may live on."""
@@ -110,6 +111,8 @@ def signaling_lost(facts: Facts) -> Iterator[Evidence | Seen]:
         audio = {True: "; the audio goes on", False: ", and the audio too"}.get(lives_on, "")
         when = "After the answer" if after_s is None else f"{after_s} s after the answer"
         yield seen.says(f"{when} {seen.note('detail')}{audio}")
+        if lives_on:
+            yield seen.compares("the media of the same call lives on")
 
 
 @cause(
@@ -161,6 +164,7 @@ def gateway_error(facts: Facts) -> Iterator[Evidence | Seen]:
     remedy="Look at the slow stage that is named; published clients give up after 30 s.",
     breaks=("audio",),
     effect=lambda _: Severity.WARNING,
+    alone="it may be the gateway",
 )
 def setup_slow(facts: Facts) -> Iterator[Evidence | Seen]:
     """All stages together take over 5 s, each of them well: which one is slow."""
@@ -180,6 +184,10 @@ def setup_slow(facts: Facts) -> Iterator[Evidence | Seen]:
         f"{whole_ms / 1000:.1f} s from the click to the first audio; {named} took "
         f"{slow_ms / 1000:.1f} s of it"
     )
+    connected = _quickest(facts, "tcp_connect")
+    if connected is not None:
+        took_ms = connected.observation.duration_ms
+        yield connected.compares(f"TCP to the gateway took {took_ms:.0f} ms")
 
 
 def _quickest(facts: Facts, operation: str) -> Seen | None:

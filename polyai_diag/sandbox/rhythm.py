@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import socket
 import struct
 from typing import Any
 
 FAILS, WORKS = "x", "."
+RESET_AFTER_S = 0.02  # when the client has begun to speak
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, for no time
 
 
@@ -23,7 +25,7 @@ class Rhythm:
 
 
 class ResettingSocket(socket.socket):
-    """A listening socket that resets some connections as soon as it has accepted them.
+    """A listening socket that resets some connections, RESET_AFTER_S after it has accepted them.
 
     Windows' event loop accepts without asking it: there it resets none.
     """
@@ -31,11 +33,11 @@ class ResettingSocket(socket.socket):
     rhythm = Rhythm(WORKS)
 
     def accept(self) -> tuple[socket.socket, Any]:
-        """Return the next connection. Raises ConnectionAbortedError for one that was reset."""
+        """Return the next connection. Raises ConnectionAbortedError for one to be reset."""
         connection, address = super().accept()
         if self.rhythm.fails():
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-            connection.close()
+            asyncio.get_running_loop().call_later(RESET_AFTER_S, connection.close)
             raise ConnectionAbortedError
         return connection, address
 
