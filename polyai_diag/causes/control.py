@@ -55,6 +55,20 @@ def measured_elsewhere(facts: Facts, figure: str, words: str) -> Iterator[Eviden
             return
 
 
+def lost_elsewhere(facts: Facts) -> Iterator[Evidence]:
+    """Yield a STUN server that loses nothing, or that all lose who have only this way in common."""
+    asked = [row for row in rows(facts.step("stun").data.get("servers")) if number(row.get("sent"))]
+    for spared in (row for row in asked if number(row.get("lost")) == 0):
+        sent = number(spared.get("sent"))
+        yield compared(
+            "stun", f"none of {sent:.0f} packets to {spared.get('url')} and back is lost"
+        )
+        return
+    losing = {str(row.get("url")) for row in asked if number(row.get("lost"))}
+    if len(losing) > 1:
+        yield compared("stun", f"packets to {len(losing)} servers elsewhere are lost as well")
+
+
 def _is_elsewhere(seen: Seen, cited: list[Seen]) -> bool:
     """Whether it is another host's, or another URL's: not what failed, one layer below."""
     urls = {one.note("url") or one.observation.endpoint for one in cited}

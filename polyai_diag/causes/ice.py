@@ -30,7 +30,6 @@ NEEDED_UDP_BYTES = 1200
     reference="RFC 8445 §2",
     breaks=("call",),
     explains=("ice-failed",),
-    alone="it may be the gateway",
 )
 def media_ports_blocked(facts: Facts) -> Iterator[Evidence | Seen]:
     """STUN answers over UDP, checks to the gateway's candidates do not.
@@ -108,7 +107,6 @@ def _unreachable(seen: Seen) -> list[tuple[str, str]]:
     reference="RFC 8445 §8.1.2",
     breaks=("call",),
     compared_with=("stun_binding", "turn_allocate"),
-    alone="it may be the gateway",
 )
 def ice_failed(facts: Facts) -> Iterator[Evidence | Seen]:
     """Candidates on both sides that could be paired, and no pair succeeded."""
@@ -135,7 +133,6 @@ def ice_failed(facts: Facts) -> Iterator[Evidence | Seen]:
     ),
     reference="RFC 7675 §5.1",
     breaks=("call", "audio"),
-    alone="it may be the gateway",
 )
 def ice_disconnected(facts: Facts) -> Iterator[Evidence | Seen]:
     """Checks of the nominated pair and packets stay away, while nobody has ended the call."""

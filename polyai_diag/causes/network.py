@@ -144,7 +144,6 @@ def captive_portal(facts: Facts) -> Iterator[Evidence | Seen]:
     breaks=("gateway",),
     explains=("ice-servers-unavailable",),
     compared_with=ONLINE,
-    alone="it may be the gateway",
 )
 def gateway_unreachable(facts: Facts) -> Iterator[Evidence | Seen]:
     """TCP fails to every address of a host, or breaks before TLS is up."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from polyai_diag.analysis.loose import number, rows, table
 from polyai_diag.analysis.quality import loss_interval_percent
-from polyai_diag.causes.control import compared, measured_elsewhere
+from polyai_diag.causes.control import compared, lost_elsewhere, measured_elsewhere
 from polyai_diag.causes.engine import Facts, Layer, Seen, cause, endpoint_host
 from polyai_diag.failures import Failure
 from polyai_diag.model import Actor, Evidence, Guide, Severity
@@ -63,7 +63,6 @@ UNDELIVERED_LEAST, UNDELIVERED_LEAST_ECHO = 250, 100
     ),
     reference="RFC 3550 §5.1",
     breaks=("call", "audio"),
-    alone="it may be the gateway",
 )
 def no_audio_received(facts: Facts) -> Iterator[Evidence | Seen]:
     """ICE and DTLS are up, and RTP stays away."""
@@ -118,7 +117,6 @@ def _has_nothing_to_echo(facts: Facts, _explained: str) -> bool:
     breaks=("call", "audio"),
     explains=("no-audio-received", "silent-audio"),
     explains_if=_has_nothing_to_echo,
-    alone="it may be the gateway",
 )
 def no_audio_delivered(facts: Facts) -> Iterator[Evidence | Seen]:
     """The gateway's RTCP arrives, and none of it reports on our packets.
@@ -283,7 +281,6 @@ def _breaks_more(facts: Facts, explained: str) -> bool:
         *_SOUND,
     ),
     explains_if=_breaks_more,
-    alone="it may be the gateway",
 )
 def packet_loss(facts: Facts) -> Iterator[Evidence | Seen]:
     """More is lost than chance allows: received, sent, or out and back."""
@@ -294,19 +291,7 @@ def packet_loss(facts: Facts) -> Iterator[Evidence | Seen]:
         others = [loss for loss in (*_each_way(facts), *_out_and_back(facts)) if loss.lost]
         for loss in others:
             yield Evidence(step=loss.step, text=loss.words)
-        yield from _lost_elsewhere(facts)
-
-
-def _lost_elsewhere(facts: Facts) -> Iterator[Evidence]:
-    """The control: a way that loses nothing, or servers that have only this network in common."""
-    asked = [one for one in _out_and_back(facts) if one.due]
-    spared = [one for one in asked if not one.lost]
-    servers = {one.host for one in asked} - {_GATEWAY}
-    if spared:
-        yield compared(spared[0].step, f"{spared[0].what}: none of {spared[0].due} lost")
-    elif len(servers) > 1:
-        said = f"{len(servers)} servers apart from the gateway were asked: packets to each are lost"
-        yield compared(asked[0].step, said)
+        yield from lost_elsewhere(facts)
 
 
 # --- latency and jitter -----------------------------------------------------------------------
@@ -326,7 +311,6 @@ def _lost_elsewhere(facts: Facts) -> Iterator[Evidence]:
     breaks=("call",),
     effect=lambda _: Severity.WARNING,
     explains=("setup-slow",),
-    alone="it may be the gateway",
 )
 def high_latency(facts: Facts) -> Iterator[Evidence | Seen]:
     """The median round trip of the call's path is over the limit, by its interval's lower end."""
@@ -378,7 +362,6 @@ def _effect_of_jitter(facts: Facts) -> Severity:
     breaks=("call", "audio"),
     effect=_effect_of_jitter,
     explains=_SOUND,
-    alone="it may be the gateway",
 )
 def high_jitter(facts: Facts) -> Iterator[Evidence | Seen]:
     """Packets come unevenly, and so do the answers to the checks of the path."""

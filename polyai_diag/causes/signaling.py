@@ -102,7 +102,6 @@ def signaling_protocol_violation(facts: Facts) -> Iterator[Evidence | Seen]:
     ),
     reference="RFC 6455 §7.4",
     breaks=("audio",),
-    alone="it may be the gateway",
 )
 def signaling_lost(facts: Facts) -> Iterator[Evidence | Seen]:
     """Gone after the answer: code and second; media may live on."""
@@ -164,7 +163,6 @@ def gateway_error(facts: Facts) -> Iterator[Evidence | Seen]:
     remedy="Look at the slow stage that is named; published clients give up after 30 s.",
     breaks=("audio",),
     effect=lambda _: Severity.WARNING,
-    alone="it may be the gateway",
 )
 def setup_slow(facts: Facts) -> Iterator[Evidence | Seen]:
     """All stages together take over 5 s, each of them well: which one is slow."""
