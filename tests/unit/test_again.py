@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
+from typing import Any
 
 import pytest
 
 from polyai_diag.failures import Failure
 from polyai_diag.probes import again
 from polyai_diag.probes.again import ask_again, may_pass
+from polyai_diag.probes.dns import resolve
+from polyai_diag.probes.trace import Trace
 from tests.aio import in_loop, until
 
 
@@ -99,3 +103,34 @@ def test_what_is_final_or_took_long_is_not_asked_again(
     failure: Failure | None, status: int | None, took_s: float, may: bool
 ) -> None:
     assert may_pass(failure, {"status": status}, took_s) is may
+
+
+@in_loop
+async def test_a_name_is_looked_up_again_where_the_name_server_fails_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers = iter([socket.gaierror(socket.EAI_AGAIN, "try again"), "192.0.2.1"] * 2)
+
+    def answered(*_: object, **__: object) -> list[Any]:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (answer, 443))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", answered)
+    trace = Trace("gateway")
+    found = await resolve("gateway.example", 443, trace)
+    assert [address.host for address in found] == ["192.0.2.1"]
+    assert [(o.failure, o.notes.get("attempt")) for o in trace.observations] == [
+        (Failure.DNS_SERVER_FAILED, None),
+        (None, 2),
+        (Failure.DNS_SERVER_FAILED, 3),
+        (None, 4),
+    ]
+
+
+@in_loop
+async def test_a_name_that_does_not_exist_is_looked_up_once() -> None:
+    trace = Trace("gateway")
+    assert await resolve("a..b", 443, trace) == []
+    assert [o.failure for o in trace.observations] == [Failure.DNS_NXDOMAIN]
