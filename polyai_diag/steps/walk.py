@@ -78,6 +78,12 @@ class Walk:
         """The ICE servers in use: those given, else the gateway's, else none."""
         return self.ice_servers or ()
 
+    def why_no(self, kind: str) -> str:
+        """Say why there is no server of a kind to be asked."""
+        if self.ice_servers is None:
+            return f"no {kind} is known: the gateway gave none"
+        return f"no {kind} is configured"
+
     async def fetch_ice_servers(
         self, route: Route, trace: Trace, keeps: Callable[[], Awaitable[bool]] | None = None
     ) -> None:

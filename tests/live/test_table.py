@@ -24,8 +24,10 @@ from polyai_diag.causes import CAUSES
 from polyai_diag.cli import main
 from polyai_diag.cli.exits import exit_code
 from polyai_diag.model import NOT_ASKED, STEP_NAMES, Actor, Severity, Status, StepResult, Verdict
+from polyai_diag.plan import TITLES
 from polyai_diag.report.compare import compare_reports
 from polyai_diag.report.comparison import Change
+from polyai_diag.report.story import Story
 from polyai_diag.sandbox import FAULTS, Sandbox
 from polyai_diag.sandbox.faults import Fault
 from polyai_diag.sandbox.settings import ProxyMode
@@ -84,6 +86,7 @@ def test_the_faults_are_named(
         assert (again.verdict, again.findings) == (report.verdict, report.findings)
         assert frozenset(f.id for f in report.findings if f.flaky) == case.flaky, _told(report)
         _no_finding_without_proof(report)
+        _what_is_hidden_is_said(report)
         saved.append(report)
 
     run()
@@ -121,6 +124,12 @@ def _no_blame_without_control(finding: Finding) -> None:
             f"nothing was there to compare with: {row.alone}"
         )
     assert finding.flaky is None or finding.severity is not Severity.CRITICAL
+
+
+def _what_is_hidden_is_said(report: Report) -> None:
+    story = Story(report)
+    skipped = [step.name for step in report.steps if step.status is Status.SKIPPED]
+    assert [name for name in skipped if TITLES[name] not in story.not_measured] == []
 
 
 def _told(report: Report) -> str:
