@@ -26,6 +26,7 @@ from polyai_diag.model import (
     Verdict,
 )
 from polyai_diag.plan import TITLES
+from polyai_diag.report.proof import how_often
 from polyai_diag.report.story import Story
 from polyai_diag.report.text import plain
 from polyai_diag.report.way import FAILS, OK
@@ -157,10 +158,11 @@ def print_catalogue(console: Console) -> None:
 def _print_finding(console: Console, finding: Finding, others: tuple[Finding, ...]) -> None:
     heading = _shown(finding.title, f"bold {_SEVERITIES[finding.severity]}")
     console.print()
-    named = f"  [{plain(finding.id)}, {finding.severity.value}]"
+    kind = ", ".join(filter(None, [plain(finding.id), finding.severity.value, how_often(finding)]))
+    named = f"  [{kind}]"
     console.print(heading.append(named, "bright_black"))
     for evidence in finding.evidence:
-        console.print(_indented(2, f"· {evidence.text}"))
+        console.print(_indented(2, f"{'=' if evidence.control else '·'} {evidence.text}"))
     console.print(_indented(2, f"→ {finding.remedy}", "bold"))
     if finding.reference:
         console.print(_indented(4, finding.reference, "bright_black"))

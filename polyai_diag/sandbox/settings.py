@@ -101,6 +101,12 @@ class GatewayFaults:
     """A WebSocket without an offer is closed after so long, with this code and reason."""
     errors_outlived: tuple[str, ...] = ()
     """Errors of these codes follow the answer, and the call goes on."""
+    upgrade_rhythm: str = "x"
+    """Which upgrades are refused that way, over and over: `x.` every second, the first of them."""
+    ice_servers_rhythm: str = "x"
+    """The same, of requests for the ICE servers."""
+    reset_rhythm: str = "."
+    """Which TCP connections are reset as soon as they are up."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +174,12 @@ class TurnFaults:
     """The TURN URLs lead to a port that is closed over TCP and silent over UDP; STUN works."""
     transports: tuple[str, ...] = ("udp", "tcp", "tls")
     """The TURN URLs that are given out; the server serves all of them."""
+    allocate_rhythm: str = "x"
+    """Which of the signed Allocates of a transport get that error (see GatewayFaults)."""
+    ignore_rhythm: str = "."
+    """Which of the signed Allocates of a transport get no answer."""
+    tls_reset_rhythm: str = "."
+    """Which connections for TLS are reset as soon as they are up."""
 
 
 class ProxyMode(StrEnum):

@@ -35,6 +35,7 @@ class Case:
     sandbox: dict[str, Any] = field(default_factory=dict)
     target: Callable[[Sandbox], dict[str, Any]] = lambda _: {}
     verdict: Verdict | None = None  # where what is named does not tell it
+    flaky: frozenset[str] = frozenset()  # of these findings it is told that they come and go
 
     @property
     def of(self) -> str | None:
@@ -90,6 +91,11 @@ def gateway(**settings: Any) -> Fault:
 def sound(**settings: Any) -> Fault:
     """A gateway that alters the sound."""
     return Fault("Sound that is altered.", sound=settings)
+
+
+def turn(**settings: Any) -> Fault:
+    """A TURN server that is set otherwise."""
+    return Fault("A TURN server set otherwise.", turn=settings)
 
 
 def path(**settings: Any) -> Fault:

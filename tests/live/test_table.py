@@ -20,9 +20,10 @@ from polyai_diag import (
     check_turn,
     diagnose,
 )
+from polyai_diag.causes import CAUSES
 from polyai_diag.cli import main
 from polyai_diag.cli.exits import exit_code
-from polyai_diag.model import NOT_ASKED, STEP_NAMES, Severity, Status, StepResult, Verdict
+from polyai_diag.model import NOT_ASKED, STEP_NAMES, Actor, Severity, Status, StepResult, Verdict
 from polyai_diag.plan import TITLES
 from polyai_diag.report.compare import compare_reports
 from polyai_diag.report.comparison import Change
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from polyai_diag.model import Finding
     from tests.live.cases import Case
 
 
@@ -82,6 +84,7 @@ def test_the_faults_are_named(
         assert expected in (None, report.verdict), _told(report)
         again = Report.from_json(report.to_json())
         assert (again.verdict, again.findings) == (report.verdict, report.findings)
+        assert frozenset(f.id for f in report.findings if f.flaky) == case.flaky, _told(report)
         _no_finding_without_proof(report)
         _what_is_hidden_is_said(report)
         saved.append(report)
@@ -110,6 +113,17 @@ def _no_finding_without_proof(report: Report) -> None:
         for evidence in finding.evidence:
             step = report.step(evidence.step)
             assert evidence.observation is None or step.observations[evidence.observation]
+        _no_blame_without_control(finding)
+
+
+def _no_blame_without_control(finding: Finding) -> None:
+    row = CAUSES.get(finding.id)
+    if row is not None and row.acts is Actor.NETWORK:
+        compared = any(evidence.control for evidence in finding.evidence)
+        assert compared is not finding.summary.endswith(
+            f"nothing was there to compare with: {row.alone}"
+        )
+    assert finding.flaky is None or finding.severity is not Severity.CRITICAL
 
 
 def _what_is_hidden_is_said(report: Report) -> None:
