@@ -63,6 +63,8 @@ class GatewayFaults:
     """The answer's direction, and what is done (RFC 3264 §6.1)."""
     send_silence: bool = False
     """What is sent is Opus-coded digital silence."""
+    trickle_after_s: float = 0
+    """Candidates that are trickled come so long after the answer."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,18 @@ class SoundFaults:
     """50 Hz at this level (RMS), and its harmonics."""
     echo: tuple[float, float] | None = None
     """It comes a second time: so many ms later, at so many dB."""
+    bit_rate: int = 64_000
+    """Of the Opus that is sent, b/s."""
+    mono: bool = False
+    """Both channels are summed, and Opus is sent in mono."""
+    application: str = "audio"
+    """What Opus is tuned for: `audio`, or `voip` as browsers have it."""
+    fec_percent: int = 0
+    """Opus' error correction (FEC) reckons with so much loss."""
+    begins_s: float = 0
+    """All but speed and coding is altered from so long after the first packet."""
+    comes_and_goes_s: float = 0
+    """From then on it is altered for this long, and left alone for as long, in turn; 0: always."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +122,18 @@ class PathFaults:
     """Each datagram is so long on its way, in either direction."""
     jitter_ms: float = 0
     """Each datagram to the client takes longer by anything up to this."""
+    received_loss_percent: float = 0
+    """So much of the RTP to the gateway is lost."""
+    loses_everything: bool = False
+    """It is not RTP alone that is lost: so are checks, DTLS and RTCP."""
+    more_delay_ms: float = 0
+    """Each datagram is so much longer on its way while the path is at its worst."""
+    begins_s: float = 0
+    """What is lost, jittered or late by more is so from so long after the first packet."""
+    comes_and_goes_s: float = 0
+    """From then on it is so for this long, and well for as long, in turn; 0: always."""
+    seed: int = 7
+    """Of what is drawn."""
 
 
 @dataclass(frozen=True)

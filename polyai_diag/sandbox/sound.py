@@ -16,6 +16,7 @@ from scipy.signal import ellip, sosfilt
 
 from polyai_diag.media.opus import FRAME_SAMPLES, SAMPLE_RATE_HZ, Decoder, Encoder
 from polyai_diag.media.tracks import opus_packet
+from polyai_diag.sandbox.path import is_on
 from polyai_diag.sandbox.settings import SoundFaults
 
 if TYPE_CHECKING:
@@ -66,12 +67,14 @@ class SoundWay:
     """From Opus to Opus, through every stage that the faults ask for."""
 
     def __init__(self, faults: SoundFaults) -> None:
-        self._decoder, self._encoder = Decoder(), Encoder()
+        self._faults = faults
+        self._decoder, self._encoder = Decoder(), _encoder(faults)
         self._stages = list(_stages(faults))
         self._speed = faults.speed
+        self._pace = _Speed(faults.speed) if faults.speed != 1 else None
         self._waiting = np.zeros((0, 2))
         self._expected: int | None = None  # the timestamp that follows without a gap
-        self._sent = 0
+        self._sent = self._passed = 0
 
     def carry(self, payload: bytes, timestamp: int) -> list[tuple[bytes, int]]:
         """Take one packet and its timestamp, return those that are ready: a gap stays a gap."""
@@ -82,16 +85,38 @@ class SoundWay:
             return []
         self._sent += round((timestamp - self._expected) / self._speed)
         self._expected = timestamp + len(sound)
-        for stage in self._stages:
-            sound = stage(sound)
+        sound = self._altered(sound)
+        if self._pace is not None:
+            sound = self._pace(sound)
         self._waiting = np.concatenate([self._waiting, sound])
         return list(self._frames())
+
+    def _altered(self, sound: Sound) -> Sound:
+        """Send it through every stage, and keep the outcome while the fault is there."""
+        passed_s = self._passed / SAMPLE_RATE_HZ
+        self._passed += len(sound)
+        through = sound
+        for stage in self._stages:
+            through = stage(through)
+        faults = self._faults
+        return through if is_on(passed_s, faults.begins_s, faults.comes_and_goes_s) else sound
 
     def _frames(self) -> Iterator[tuple[bytes, int]]:
         while len(self._waiting) >= FRAME_SAMPLES:
             frame, self._waiting = np.split(self._waiting, [FRAME_SAMPLES])
+            if self._faults.mono:
+                frame = frame.mean(axis=1, keepdims=True)
             yield self._encoder.encode(frame.astype(np.float32)), self._sent
             self._sent += FRAME_SAMPLES
+
+
+def _encoder(faults: SoundFaults) -> Encoder:
+    return Encoder(
+        channels=1 if faults.mono else 2,
+        bit_rate=faults.bit_rate,
+        application=faults.application,
+        fec_percent=faults.fec_percent,
+    )
 
 
 def _stages(faults: SoundFaults) -> Iterator[Stage]:
@@ -112,8 +137,6 @@ def _stages(faults: SoundFaults) -> Iterator[Stage]:
         yield _Lowpass(faults.lowpass_hz)
     if faults.cut_ms:
         yield _Cuts(faults.cut_ms)
-    if faults.speed != 1:
-        yield _Speed(faults.speed)
 
 
 def _dead(channel: int) -> Stage:

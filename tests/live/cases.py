@@ -33,6 +33,8 @@ class Case:
     sandbox: dict[str, Any] = field(default_factory=dict)
     target: Callable[[Sandbox], dict[str, Any]] = lambda _: {}
     verdict: Verdict | None = None  # where what is named does not tell it
+    may_warn: bool = False  # nothing critical is named, and that is all that is asked of it
+    busy: int = 0  # so many processes keep a core busy each while it runs
 
     @property
     def of(self) -> str | None:
