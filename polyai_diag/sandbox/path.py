@@ -28,7 +28,7 @@ class Path:
         held_ms = faults.delay_ms
         if self._is_at_fault(is_rtp):
             dropped = faults.drop_sent_rtp if sent else faults.drop_received_rtp
-            if is_rtp and dropped:
+            if (is_rtp and dropped) or (faults.drop_rtcp and _is_rtcp(data)):
                 return None
             if (is_rtp or faults.loses_everything) and self._loses_next(sent):
                 return None
@@ -69,3 +69,7 @@ def is_on(passed_s: float, begins_s: float, comes_and_goes_s: float) -> bool:
 
 def _is_rtp(data: bytes) -> bool:
     return len(data) > 1 and data[0] in _RTP_FIRST_BYTES and data[1] not in _RTCP_SECOND_BYTES
+
+
+def _is_rtcp(data: bytes) -> bool:
+    return len(data) > 1 and data[0] in _RTP_FIRST_BYTES and data[1] in _RTCP_SECOND_BYTES

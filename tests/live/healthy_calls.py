@@ -28,6 +28,7 @@ OPUS: dict[str, dict[str, Any]] = {
         "application": "voip",
         "fec_percent": 10,
     },
+    "64 kb/s, loss concealed": {"conceals_loss": True},
     "40 kb/s stereo": {"bit_rate": 40_000, "application": "voip"},
     "96 kb/s stereo": {"bit_rate": 96_000, "application": "voip"},
     "128 kb/s stereo": {"bit_rate": 128_000},
