@@ -112,6 +112,8 @@ class SoundFaults:
     """It goes through a telephone: 300 to 3400 Hz, 8 kHz, 8 bits by the µ-law (ITU-T G.711)."""
     noise_dbfs: float | None = None
     """White noise of this level (RMS) is added."""
+    idle_noise_dbfs: float | None = None
+    """And this much behind all that amplifies and bends."""
     hum_hz: float = 50
     """The mains' frequency."""
     hum_harmonics: tuple[tuple[int, float], ...] = ((1, 1.0), (2, 0.5), (3, 0.4), (5, 0.2))

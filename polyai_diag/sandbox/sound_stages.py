@@ -36,6 +36,8 @@ def stages(faults: SoundFaults) -> Iterator[Stage]:
         most, gain = faults.clips_at, 10 ** (faults.gain_db / 20)
         yield lambda sound: np.clip(sound * gain, -most, most)
     yield from _bending(faults)
+    if faults.idle_noise_dbfs is not None:
+        yield _Noise(faults.idle_noise_dbfs)
     if faults.lowpass_hz:
         yield _Lowpass(faults.lowpass_hz)
     if faults.g711:

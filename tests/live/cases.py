@@ -46,6 +46,24 @@ class Case:
         return sandbox.target(**self.target(sandbox))
 
 
+def disguise(
+    cause: str,
+    words: str,
+    *faults: str | Fault,
+    sandbox: dict[str, Any] | None = None,
+    target: dict[str, Any] | None = None,
+) -> Case:
+    """One cause as it shows elsewhere: in other words, at another time, at another strength."""
+    given = target or {}
+    return Case(
+        f"{cause}, {words}",
+        faults,
+        frozenset({cause}),
+        sandbox=sandbox or {},
+        target=lambda _: given,
+    )
+
+
 def given_ice_servers(sandbox: Sandbox) -> dict[str, Any]:
     """The sandbox's own ICE servers, given by the user instead of fetched."""
     servers = [
