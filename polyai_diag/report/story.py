@@ -7,7 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from polyai_diag.analysis.loose import number, table
-from polyai_diag.model import Finding, Guide, Severity, Status, StepResult, Verdict
+from polyai_diag.model import NOT_ASKED, Finding, Guide, Severity, Status, StepResult, Verdict
+from polyai_diag.plan import TITLES
 from polyai_diag.report.candidates import Candidates
 from polyai_diag.report.firewall import request_of
 from polyai_diag.report.handover import Letter, letters
@@ -18,6 +19,8 @@ from polyai_diag.report.text import flat, milliseconds, plain, visible
 from polyai_diag.report.way import OK, Mark, Stop, mark_of, way
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from polyai_diag.report.report import Report
     from polyai_diag.report.request import Request
 
@@ -114,11 +117,28 @@ class Story:
 
     @property
     def not_measured(self) -> str:
-        """What the run could not see."""
+        """What the run could not see: never, and this time."""
         named = self.record.environment.get("not_measured")
-        if not isinstance(named, list | tuple) or not named:
-            return "the customer's browser, microphone and speaker"
-        return "; ".join(plain(item, 120) for item in named[:12])
+        never = ["the customer's browser, microphone and speaker"]
+        if isinstance(named, list | tuple) and named:
+            never = [plain(item, 120) for item in named[:12]]
+        return "; ".join([*never, *self._skipped()])
+
+    def _skipped(self) -> Iterator[str]:
+        """Yield what was to be measured and could not be, with the reason that they share."""
+        titles: dict[str, list[str]] = {}
+        for step in self.record.steps:
+            if step.status is Status.SKIPPED and step.reason != NOT_ASKED:
+                titles.setdefault(self._why_skipped(step), []).append(TITLES[step.name])
+        for reason, of in titles.items():
+            yield f"{' / '.join(of)} ({plain(reason, 120)})"
+
+    def _why_skipped(self, step: StepResult) -> str:
+        """Follow a step that waited for another to the one that did not come."""
+        for other in self.record.steps:
+            if step.reason == f"needs {other.name}, which was skipped":
+                return self._why_skipped(other)
+        return step.reason
 
     @cached_property
     def roots(self) -> list[Root]:

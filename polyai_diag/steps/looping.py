@@ -56,7 +56,7 @@ async def loop_by_relay(walk: Walk, trace: Trace) -> None:
     await find_ice_servers(walk, trace)
     usable = [asked for asked in turn_urls(walk) if asked[0].transport in _TRANSPORTS]
     if not usable:
-        trace.end(Status.SKIPPED, "no TURN server is configured")
+        trace.end(Status.SKIPPED, walk.why_no("TURN server"))
         return
     url, server = min(usable, key=lambda asked: _TRANSPORTS.index(asked[0].transport))
     only = IceServer(url.url, server.username, server.credential)

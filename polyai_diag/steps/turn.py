@@ -49,7 +49,7 @@ async def turn(walk: Walk, trace: Trace) -> None:
     await find_ice_servers(walk, trace)
     urls = turn_urls(walk)
     if not urls:
-        trace.end(Status.SKIPPED, "no TURN server is configured")
+        trace.end(Status.SKIPPED, walk.why_no("TURN server"))
         return
     if len(urls) > MAX_URLS:
         trace.data["urls_left_out"] = len(urls) - MAX_URLS

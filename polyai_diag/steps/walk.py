@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 from polyai_diag.analysis.token import read_token
 from polyai_diag.analysis.token_form import read_form
 from polyai_diag.probes.gateway_http import fetch_ice_servers
+from polyai_diag.probes.proxy import logins
 from polyai_diag.probes.tls import tls_context
 from polyai_diag.probes.trace import Trace
 from polyai_diag.redact import Redactor
@@ -64,6 +66,9 @@ class Walk:
         self.redactor = Redactor([self.target.token])
         if self.target.token is not None:  # a gateway may say it back without what clings to it
             self.redactor.learn(Secret(read_form(self.target.token.reveal()).core))
+        for login in logins(self.target):
+            self.redactor.learn(login)
+            self.redactor.learn(Secret(login.reveal().partition(":")[2]))
         if self.target.ice_servers is not None:
             self.learn_ice_servers(self.target.ice_servers)
 
@@ -71,6 +76,12 @@ class Walk:
     def servers(self) -> tuple[IceServer, ...]:
         """The ICE servers in use: those given, else the gateway's, else none."""
         return self.ice_servers or ()
+
+    def why_no(self, kind: str) -> str:
+        """Say why there is no server of a kind to be asked."""
+        if self.ice_servers is None:
+            return f"no {kind} is known: the gateway gave none"
+        return f"no {kind} is configured"
 
     async def fetch_ice_servers(self, route: Route, trace: Trace) -> None:
         """Ask the gateway for its ICE servers with the token, and where it is damaged, mended.
@@ -103,6 +114,11 @@ class Walk:
         self.ice_servers = servers
         for server in servers:
             self.redactor.learn(server.credential)
+
+    def learn_description(self, sdp: str) -> None:
+        """Keep the ICE passwords of an offer or answer out of what is shown (RFC 8839 §5.4)."""
+        for password in re.findall(r"a=ice-pwd:(\S+)", sdp):
+            self.redactor.learn(Secret(password))
 
     def trace(self, step: str) -> Trace:
         """Open the trace of one step."""

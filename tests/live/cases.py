@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 HOUR_S = 3600
 DAY_S = 24 * HOUR_S
+NO_ECHO: dict[str, Any] = {"allow_echo": False}
+"""Sandbox settings: the agent answers, as in production."""
 
 
 @dataclass(frozen=True)
@@ -44,24 +46,6 @@ class Case:
     async def aimed(self, sandbox: Sandbox) -> Target:
         """Return the target that this case is run against."""
         return sandbox.target(**self.target(sandbox))
-
-
-def disguise(
-    cause: str,
-    words: str,
-    *faults: str | Fault,
-    sandbox: dict[str, Any] | None = None,
-    target: dict[str, Any] | None = None,
-) -> Case:
-    """One cause as it shows elsewhere: in other words, at another time, at another strength."""
-    given = target or {}
-    return Case(
-        f"{cause}, {words}",
-        faults,
-        frozenset({cause}),
-        sandbox=sandbox or {},
-        target=lambda _: given,
-    )
 
 
 def given_ice_servers(sandbox: Sandbox) -> dict[str, Any]:
@@ -113,3 +97,15 @@ def sound(**settings: Any) -> Fault:
 def path(**settings: Any) -> Fault:
     """A network on the media's way."""
     return Fault("A network on the way.", path=settings)
+
+
+def refusing(code: str, message: str, **settings: Any) -> Fault:
+    """A gateway that answers offers with an error."""
+    return gateway(refuse_offers=(code, message), **settings)
+
+
+def disguise(
+    name: str, cause: str, *settings: str | Fault, beneath: tuple[str, ...] = (), **rest: Any
+) -> Case:
+    """One cause alone, in another shape."""
+    return Case(name, settings, frozenset({cause}), frozenset(beneath), **rest)

@@ -22,14 +22,17 @@ HEALTHY_CALLS_WHOLE = 300
 
 def _drawn(config: pytest.Config) -> list[tuple[str, Case]]:
     draw = random.Random(config.getoption("--seed"))  # noqa: S311 - a sample, not a secret
-    whole = config.getoption("--whole")
+    whole, wanted = config.getoption("--whole"), config.getoption("--kind")
     table = [
         (kind, case)
         for kind, cases in BY_KIND.items()
+        if wanted in (None, kind)
         for case in (cases if whole or kind not in SAMPLED else draw.sample(cases, SAMPLED[kind]))
     ]
     asked = config.getoption("--healthy-calls")
     count = (HEALTHY_CALLS_WHOLE if whole else HEALTHY_CALLS) if asked is None else asked
+    if wanted not in (None, HEALTHY):
+        count = 0
     return [*table, *((HEALTHY, c) for c in healthy_calls(config.getoption("--seed"), count))]
 
 

@@ -23,8 +23,10 @@ from polyai_diag import (
 from polyai_diag.cli import main
 from polyai_diag.cli.exits import exit_code
 from polyai_diag.model import NOT_ASKED, STEP_NAMES, Severity, Status, StepResult, Verdict
+from polyai_diag.plan import TITLES
 from polyai_diag.report.compare import compare_reports
 from polyai_diag.report.comparison import Change
+from polyai_diag.report.story import Story
 from polyai_diag.sandbox import FAULTS, Sandbox
 from polyai_diag.sandbox.faults import Fault
 from polyai_diag.sandbox.settings import ProxyMode
@@ -79,6 +81,7 @@ def test_the_faults_are_named(
         again = Report.from_json(report.to_json())
         assert (again.verdict, again.findings) == (report.verdict, report.findings)
         _no_finding_without_proof(report)
+        _what_is_hidden_is_said(report)
         saved.append(report)
 
     run()
@@ -118,6 +121,12 @@ def _no_finding_without_proof(report: Report) -> None:
         for evidence in finding.evidence:
             step = report.step(evidence.step)
             assert evidence.observation is None or step.observations[evidence.observation]
+
+
+def _what_is_hidden_is_said(report: Report) -> None:
+    story = Story(report)
+    skipped = [step.name for step in report.steps if step.status is Status.SKIPPED]
+    assert [name for name in skipped if TITLES[name] not in story.not_measured] == []
 
 
 def _told(report: Report) -> str:
