@@ -36,6 +36,8 @@ class Case:
     target: Callable[[Sandbox], dict[str, Any]] = lambda _: {}
     verdict: Verdict | None = None  # where what is named does not tell it
     flaky: frozenset[str] = frozenset()  # of these findings it is told that they come and go
+    may_warn: bool = False  # nothing critical is named, and that is all that is asked of it
+    busy: int = 0  # so many processes keep a core busy each while it runs
 
     @property
     def of(self) -> str | None:
