@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from polyai_diag.analysis.loose import number, rows, table
 from polyai_diag.analysis.quality import loss_interval_percent
+from polyai_diag.causes.control import compared, lost_elsewhere, measured_elsewhere
 from polyai_diag.causes.engine import Facts, Layer, Seen, cause, endpoint_host
 from polyai_diag.failures import Failure
 from polyai_diag.model import Actor, Evidence, Guide, Severity
@@ -36,9 +37,15 @@ An agent's speech that is sent in bursts makes its packets uneven, and leaves th
 _GATEWAY = "the gateway"
 _SOUND = (
     *("audio-dropouts", "audio-distorted", "audio-channel-fault", "audio-too-quiet"),
-    *("audio-narrowband", "audio-wrong-rate", "echo-heard", "clock-drift"),
+    *("audio-wrong-rate", "echo-heard", "clock-drift"),
 )
 """What a gateway makes up for packets that are missing or late is another sound than was sent."""
+
+_ASKED = {
+    "stun-unreachable": ("stun_binding",),
+    "turn-unreachable": ("tcp_connect", "tls_handshake", "turn_challenge", "turn_allocate"),
+}
+_SILENCE = (Failure.GENERIC_TIMEOUT, Failure.INTERRUPTED)
 
 UNDELIVERED_LEAST, UNDELIVERED_LEAST_ECHO = 250, 100
 """Packets sent before a report on them is due (RFC 3550 §6.2); fewer where none came back."""
@@ -64,9 +71,7 @@ def no_audio_received(facts: Facts) -> Iterator[Evidence | Seen]:
         yield seen.says(f"The call is connected: {seen.note('detail')}")
         sent = number(facts.step(seen.step).data.get("gateway_packets_sent"))
         if sent:
-            yield seen.says(
-                f"The gateway reports {sent:.0f} packets sent: they are lost on the way"
-            )
+            yield seen.compares(f"the gateway has sent {sent:.0f} packets: lost on the way")
 
 
 @cause(
@@ -89,7 +94,7 @@ def no_audio_sent(facts: Facts) -> Iterator[Evidence | Seen]:
             yield Evidence(step=name, text="The call is connected: 0 packets sent")
 
 
-def _has_nothing_to_echo(facts: Facts) -> bool:
+def _has_nothing_to_echo(facts: Facts, _explained: str) -> bool:
     """Whether the gateway sends nothing, or an echo of nothing."""
     for _, data in _calls(facts):
         is_echo = data.get("mode") == "echo" and _count(data, "packets_received") > 0
@@ -129,6 +134,8 @@ def no_audio_delivered(facts: Facts) -> Iterator[Evidence | Seen]:
                 step=name,
                 text=f"{sent:.0f} packets sent; the gateway's RTCP reports tell of none received",
             )
+            if received:
+                yield compared(name, f"{received:.0f} packets came the other way")
 
 
 # --- loss -------------------------------------------------------------------------------------
@@ -238,11 +245,14 @@ def _is_heavy(facts: Facts) -> bool:
     return bool(_over(facts, LOSS_FAIL_PERCENT, ROUND_TRIP_FAIL_PERCENT))
 
 
-def _breaks_more(facts: Facts) -> bool:
+def _breaks_more(facts: Facts, explained: str) -> bool:
     """Whether retries are likely to be lost as well, and sound is made up for what is missing.
 
     That there is loss is certain by then: how much is taken as it was measured.
     """
+    refused = facts.failed(*_ASKED.get(explained, ()))
+    if any(seen.observation.failure not in _SILENCE for seen in refused):
+        return False  # loss answers nothing
     proofs = _over(facts, LOSS_WARN_PERCENT, ROUND_TRIP_WARN_PERCENT)
     each_way = [one.lost / one.due for one in proofs if not one.host]
     round_trips = [one for one in proofs if one.host]
@@ -268,7 +278,7 @@ def _breaks_more(facts: Facts) -> bool:
     explains=(
         *("setup-slow", "signaling-timeout", "stun-unreachable", "turn-unreachable"),
         *("ice-failed", "ice-disconnected", "dtls-failed", "no-audio-received"),
-        *("high-latency", "high-jitter", *_SOUND),
+        *_SOUND,
     ),
     explains_if=_breaks_more,
 )
@@ -281,6 +291,7 @@ def packet_loss(facts: Facts) -> Iterator[Evidence | Seen]:
         others = [loss for loss in (*_each_way(facts), *_out_and_back(facts)) if loss.lost]
         for loss in others:
             yield Evidence(step=loss.step, text=loss.words)
+        yield from lost_elsewhere(facts)
 
 
 # --- latency and jitter -----------------------------------------------------------------------
@@ -316,6 +327,7 @@ def high_latency(facts: Facts) -> Iterator[Evidence | Seen]:
                 f"(95 %: {interval[0]:.0f} to {interval[1]:.0f} ms): {weight}"
             ),
         )
+        yield from measured_elsewhere(facts, "rtt_ms", "{:.0f} ms to {} and back")
 
 
 def _uneven(facts: Facts) -> list[tuple[str, float, tuple[float, float], float]]:
@@ -361,6 +373,7 @@ def high_jitter(facts: Facts) -> Iterator[Evidence | Seen]:
                 f"(95 %: {low:.0f} to {high:.0f} ms); round trips of checks by {spread_ms:.0f} ms"
             ),
         )
+        yield from measured_elsewhere(facts, "jitter_ms", "round trips differ by {:.1f} ms to {}")
 
 
 # --- step data, whoever wrote it --------------------------------------------------------------

@@ -40,11 +40,13 @@ RELAY_TIMEOUT_S = 10.0
 class Loop:
     """What came back, shape (samples, 2), and both timelines' zeros (`time.monotonic()` s).
 
-    `lost` marks the samples of packets that did not come; `carriers` is what carried each sample.
+    `lost` marks the samples of packets that did not come back, and of those that an echo leaves
+    out (`unsent`), for it never got them or lost them itself; `carriers` is what carried each.
     """
 
     received: NDArray[np.float32]
     lost: NDArray[np.bool_]
+    unsent: NDArray[np.bool_]
     carriers: Carriers
     received_start_s: float
     sent_start_s: float
@@ -81,8 +83,9 @@ async def loop_back(track: PacketTrack, packets: PacketLog, pcm: NDArray[np.floa
     arrivals = packets.arrivals[already:]
     placed = await asyncio.to_thread(place, arrivals)
     sent_start_s = min(at_s - number * FRAME_S for number, at_s in enumerate(track.sent_s))
+    lost = placed.lost | placed.unsent
     carriers = Carriers(sent_silk_khz(payloads), placed.silk_khz)
-    return Loop(placed.sound, placed.lost, carriers, placed.start_s, sent_start_s, arrivals)
+    return Loop(placed.sound, lost, placed.unsent, carriers, placed.start_s, sent_start_s, arrivals)
 
 
 def opus_alone(pcm: NDArray[np.float32], *, passes: int = 2) -> NDArray[np.float32]:

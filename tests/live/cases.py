@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 HOUR_S = 3600
 DAY_S = 24 * HOUR_S
+NO_ECHO: dict[str, Any] = {"allow_echo": False}
+"""Sandbox settings: the agent answers, as in production."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,9 @@ class Case:
     sandbox: dict[str, Any] = field(default_factory=dict)
     target: Callable[[Sandbox], dict[str, Any]] = lambda _: {}
     verdict: Verdict | None = None  # where what is named does not tell it
+    flaky: frozenset[str] = frozenset()  # of these findings it is told that they come and go
+    may_warn: bool = False  # nothing critical is named, and that is all that is asked of it
+    busy: int = 0  # so many processes keep a core busy each while it runs
 
     @property
     def of(self) -> str | None:
@@ -90,6 +95,23 @@ def sound(**settings: Any) -> Fault:
     return Fault("Sound that is altered.", sound=settings)
 
 
+def turn(**settings: Any) -> Fault:
+    """A TURN server that is set otherwise."""
+    return Fault("A TURN server set otherwise.", turn=settings)
+
+
 def path(**settings: Any) -> Fault:
     """A network on the media's way."""
     return Fault("A network on the way.", path=settings)
+
+
+def refusing(code: str, message: str, **settings: Any) -> Fault:
+    """A gateway that answers offers with an error."""
+    return gateway(refuse_offers=(code, message), **settings)
+
+
+def disguise(
+    name: str, cause: str, *settings: str | Fault, beneath: tuple[str, ...] = (), **rest: Any
+) -> Case:
+    """One cause alone, in another shape."""
+    return Case(name, settings, frozenset({cause}), frozenset(beneath), **rest)

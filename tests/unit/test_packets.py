@@ -85,6 +85,16 @@ def test_each_sample_knows_which_codec_carried_it() -> None:
     assert set(carried[FRAMES * FRAME_SAMPLES :].tolist()) == {-1}
 
 
+def test_what_was_lost_is_told_from_what_was_not_sent() -> None:
+    arrivals = [a for n, a in enumerate(_arrivals()) if n not in (10, 11, 30)]
+    sent_on = [a._replace(sequence_number=(a.sequence_number - 2) % 2**16)
+               if n >= 10 else a for n, a in enumerate(arrivals)]  # fmt: skip
+    _, _, lost, unsent, _ = place(sent_on)
+    frames = [mask[: FRAMES * 960].reshape(FRAMES, 960).all(axis=1) for mask in (lost, unsent)]
+    assert [np.flatnonzero(frame).tolist() for frame in frames] == [[30], [10, 11]]
+    assert (lost.sum(), unsent.sum()) == (960, 2 * 960)
+
+
 def test_the_fastest_packet_sets_the_start() -> None:
     late = [a._replace(arrival_s=a.arrival_s + (0.03 if n != 5 else 0))
             for n, a in enumerate(_arrivals())]  # fmt: skip
