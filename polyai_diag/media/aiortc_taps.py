@@ -17,13 +17,17 @@ from aiortc.rtcdtlstransport import X509_DIGEST_ALGORITHMS, certificate_digest
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from aiortc import RTCPeerConnection, RTCRtpReceiver
     from aiortc.rtcdtlstransport import RTCDtlsTransport
     from aiortc.rtp import RtpPacket
 
+    from polyai_diag.target import IceServer
+
 CLOSE_S = 2.5
+_TURN = {"udp": "udp", "tcp": "tcp", "tls": "tcp"}
+"""What aioice calls the ways to a TURN server; it speaks no DTLS."""
 
 _host_addresses: ContextVar[tuple[str, ...] | None] = ContextVar("host_addresses", default=None)
 _all_host_addresses = aioice.ice.get_host_addresses
@@ -91,6 +95,25 @@ def dtls_transport(pc: RTCPeerConnection) -> RTCDtlsTransport:
 def ice_connection(pc: RTCPeerConnection) -> aioice.ice.Connection:
     """Return aioice's connection beneath it."""
     return dtls_transport(pc).transport._connection
+
+
+def use_ice_servers(pc: RTCPeerConnection, servers: Iterable[IceServer]) -> None:
+    """Gather from the first STUN and the first TURN URL of these, as aiortc does.
+
+    Its own reading of the URLs takes no IPv6 address (RFC 3986 §3.2.2). Call it before gathering.
+    """
+    connection = ice_connection(pc)
+    urls = [(url, server) for server in servers for url in server.parsed]
+    for url, _ in [pair for pair in urls if pair[0].scheme == "stun"][:1]:
+        connection.stun_server = (url.host, url.port)
+    for url, server in [pair for pair in urls if pair[0].is_turn and pair[0].transport in _TURN][
+        :1
+    ]:
+        connection.turn_server = (url.host, url.port)
+        connection.turn_ssl = url.transport == "tls"
+        connection.turn_transport = _TURN[url.transport]
+        connection.turn_username = server.username
+        connection.turn_password = server.credential.reveal() if server.credential else None
 
 
 def trust_turn_server(pc: RTCPeerConnection, context: ssl.SSLContext) -> None:

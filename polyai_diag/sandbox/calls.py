@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
     from polyai_diag.sandbox.gateway import GatewayConfig
 
-MEDIA_HOST = "127.0.0.1"
 _MAX_CANDIDATES = 128
 _DTLS_FIRST_BYTES = range(20, 64)  # RFC 7983 §7
 
@@ -56,6 +55,7 @@ class Call:
     def __init__(self, config: GatewayConfig, *, echo: bool) -> None:
         self.session_id = str(uuid.uuid4())
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._host = config.host
         self._faults = config.faults
         self._sound = config.sound
         self._path = Path(config.path)
@@ -76,7 +76,7 @@ class Call:
             raise OfferRefused(f"Failed to process the offer: {grave[0].message}")
         try:
             offer.encode()  # half a surrogate pair would only be met in the middle of the checks
-            await self._negotiate(with_reachable_candidates(offer))
+            await self._negotiate(with_reachable_candidates(offer, self._host))
         except Exception as exc:  # aiortc raises whatever it trips over in an SDP
             raise OfferRefused(f"Failed to process the offer: {type(exc).__name__}") from exc
         answer = self._pc.localDescription.sdp
@@ -89,7 +89,7 @@ class Call:
     async def add_candidate(self, candidate: str) -> None:
         """Add a trickled `candidate:…`. Raises ValueError when it is none."""
         self._candidates += 1
-        if self._candidates > _MAX_CANDIDATES or not reachable_candidate(candidate):
+        if self._candidates > _MAX_CANDIDATES or not reachable_candidate(candidate, self._host):
             return
         ice = aiortc_taps.dtls_transport(self._pc).transport
         await ice.addRemoteCandidate(candidate_from_sdp(candidate.removeprefix("candidate:")))
@@ -113,7 +113,7 @@ class Call:
                 self._listening.append(asyncio.create_task(self._listen(receiver.track)))
         if isinstance(self._voice, Echo):
             aiortc_taps.tap_rtp(transceiver.receiver, self._voice.on_packet)
-        with aiortc_taps.host_candidates_from([MEDIA_HOST]):
+        with aiortc_taps.host_candidates_from([self._host]):
             await self._pc.setLocalDescription(await self._pc.createAnswer())
         aiortc_taps.filter_datagrams(self._pc, self._passes)
         aiortc_taps.hold_datagrams(self._pc, self._path.holds_s)

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Address = tuple[str, int]
-RELAY_HOST = "127.0.0.1"
 _EVEN_PORT_ATTEMPTS = 32
 
 
@@ -71,7 +70,7 @@ class Path(Protocol):
 
 
 class Allocation(asyncio.DatagramProtocol):
-    """A relayed transport address on loopback for one client (RFC 8656 §6).
+    """A relayed transport address on `host`, loopback, for one client (RFC 8656 §6).
 
     `on_closed` is called once, however it ends.
     """
@@ -84,6 +83,7 @@ class Allocation(asyncio.DatagramProtocol):
         limits: TurnLimits,
         on_closed: Callable[[Allocation], None],
         *,
+        host: str,
         carries: bool = True,
     ) -> None:
         self.path = path
@@ -93,6 +93,7 @@ class Allocation(asyncio.DatagramProtocol):
         self.lifetime_s = 0.0
         self._limits = limits
         self._on_closed = on_closed
+        self._host = host
         self._carries = carries  # else what is relayed vanishes, both ways
         self._loop = asyncio.get_running_loop()
         self._relay: asyncio.DatagramTransport | None = None
@@ -108,9 +109,9 @@ class Allocation(asyncio.DatagramProtocol):
         """
         for _ in range(_EVEN_PORT_ATTEMPTS if even else 1):
             relay, _protocol = await self._loop.create_datagram_endpoint(
-                lambda: self, local_addr=(RELAY_HOST, 0)
+                lambda: self, local_addr=(self._host, 0)
             )
-            address: Address = relay.get_extra_info("sockname")
+            address: Address = relay.get_extra_info("sockname")[:2]
             if even and address[1] % 2:
                 relay.abort()
                 continue
@@ -143,11 +144,11 @@ class Allocation(asyncio.DatagramProtocol):
     def permit(self, hosts: set[str]) -> None:
         """Install or refresh permissions (RFC 8656 §10.2): all of them, or none.
 
-        Raises Refused: 403 beyond loopback, 443 for IPv6, 508 when there are too many.
+        Raises Refused: 403 beyond loopback, 443 for the other family, 508 for too many.
         """
         for host in hosts:
             address = ipaddress.ip_address(host)
-            if address.version != 4:
+            if address.version != ipaddress.ip_address(self._host).version:
                 raise Refused(443)
             if not address.is_loopback:
                 raise Refused(403)
@@ -186,6 +187,7 @@ class Allocation(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: Address) -> None:
         """Hand a permitted peer's datagram to the client (RFC 8656 §11.3, §12.7)."""
+        addr = addr[:2]  # of IPv6 there is more
         if not self._carries or not self._is_permitted(addr[0]):
             return
         now = self._loop.time()

@@ -33,7 +33,7 @@ class UdpEndpoint(asyncio.DatagramProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Serve from now on."""
         self.transport = cast("asyncio.DatagramTransport", transport)
-        self.address: Address = transport.get_extra_info("sockname")
+        self.address: Address = transport.get_extra_info("sockname")[:2]
 
     def connection_lost(self, _exc: Exception | None) -> None:
         """Say so to who waits in `closed`."""
@@ -44,7 +44,7 @@ class UdpEndpoint(asyncio.DatagramProtocol):
         if self._deaf:
             return
         try:
-            self._service.received(data, UdpPath(self, addr))
+            self._service.received(data, UdpPath(self, addr[:2]))
         except StunMalformed:
             return
 
@@ -163,7 +163,7 @@ class Stream(asyncio.Protocol):
 
     def _extra(self, name: str) -> Address:
         assert self._transport is not None  # noqa: S101 - no message is served before
-        address: Address = self._transport.get_extra_info(name)
+        address: Address = self._transport.get_extra_info(name)[:2]
         return address
 
     def _lose_patience_later(self) -> None:

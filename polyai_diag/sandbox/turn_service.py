@@ -14,6 +14,7 @@ from polyai_diag.analysis.turn_username import expires_at
 from polyai_diag.sandbox.turn_allocation import Address, Allocation, Path, Refused, TurnLimits
 from polyai_diag.stun_message import (
     FAMILY_IPV4,
+    FAMILY_IPV6,
     TRANSPORT_UDP,
     Class,
     Message,
@@ -52,8 +53,15 @@ class TurnService:
     """Binding (RFC 8489, RFC 5780) for all, TURN (RFC 8656) for its users."""
 
     def __init__(
-        self, users: Mapping[str, str], realm: str, faults: TurnFaults, limits: TurnLimits
+        self,
+        host: str,
+        users: Mapping[str, str],
+        realm: str,
+        faults: TurnFaults,
+        limits: TurnLimits,
     ) -> None:
+        self._host = host
+        self._family = FAMILY_IPV6 if ":" in host else FAMILY_IPV4
         self._users = users
         self._realm = realm
         self._faults = faults
@@ -200,7 +208,8 @@ class TurnService:
             raise Refused(400)
         if asked["REQUESTED-TRANSPORT"] != TRANSPORT_UDP:
             raise Refused(442)
-        if asked.get("REQUESTED-ADDRESS-FAMILY", FAMILY_IPV4) != FAMILY_IPV4:
+        # RFC 8656 §7.2 means IPv4 where none is asked for; servers may be set to the client's own.
+        if asked.get("REQUESTED-ADDRESS-FAMILY", self._family) != self._family:
             raise Refused(440)
         if asked.get("EVEN-PORT") or "RESERVATION-TOKEN" in asked:
             raise Refused(508)  # no port is ever kept for a second allocation
@@ -211,6 +220,7 @@ class TurnService:
             request.message.transaction_id,
             self._limits,
             self._forget,
+            host=self._host,
             carries=not self._faults.drop_relayed,
         )
         self._allocations[request.path] = allocation

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -39,9 +40,24 @@ class Case:
         """The cause that it is a disguise of; None for two at once, and for none."""
         return next(iter(self.named)) if len(self.named) == 1 else None
 
+    @property
+    def lacks(self) -> str:
+        """Say what this machine lacks to run it; empty where nothing."""
+        return "no IPv6 on this machine" if self.sandbox.get("ipv6") and not _has_ipv6() else ""
+
     async def aimed(self, sandbox: Sandbox) -> Target:
         """Return the target that this case is run against."""
         return sandbox.target(**self.target(sandbox))
+
+
+def _has_ipv6() -> bool:
+    """Whether ::1 can be bound: in a container often not."""
+    try:
+        with socket.socket(socket.AF_INET6) as tried:
+            tried.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
 
 
 def given_ice_servers(sandbox: Sandbox) -> dict[str, Any]:
