@@ -129,7 +129,8 @@ class Facts:
 
 Rule = Callable[[Facts], Iterator[Evidence | Seen]]
 Effect = Callable[[Facts], Severity]
-Condition = Callable[[Facts], bool]
+Condition = Callable[[Facts, str], bool]
+"""Of the facts, and of the cause that might be explained."""
 
 
 @dataclass(frozen=True)
@@ -286,13 +287,13 @@ def _as_grave_as_explained(findings: list[Finding]) -> Iterator[Finding]:
 def _explaining(row: Cause, facts: Facts, present: dict[str, list[Evidence]]) -> Iterator[str]:
     for other_id, evidence in present.items():
         other = CAUSES[other_id]
-        if row.id not in other.explains or not (other.explains_if or _always)(facts):
+        if row.id not in other.explains or not (other.explains_if or _always)(facts, row.id):
             continue
         if not other.per_host or _hosts(facts, evidence) & _hosts(facts, present[row.id]):
             yield other_id
 
 
-def _always(_facts: Facts) -> bool:
+def _always(_facts: Facts, _explained: str) -> bool:
     return True
 
 

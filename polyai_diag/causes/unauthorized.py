@@ -17,6 +17,13 @@ _STEPS_THAT_NEED_A_TOKEN = ("gateway", "signaling")
 _HIDES = ("token-rejected", "ice-servers-unavailable")
 
 
+def _is_the_gateways_reason(facts: Facts, explained: str) -> bool:
+    """Whether the gateway gave the token as its reason, where it gave no ICE servers."""
+    if explained != "ice-servers-unavailable":
+        return True
+    return all(seen.note("status") in (401, 403) for seen in facts.failed("ice_servers_fetch"))
+
+
 def _unauthorized(facts: Facts) -> Iterator[Seen]:
     """The gateway's two ways to say that it does not take the token.
 
@@ -60,6 +67,7 @@ def _said(refusals: Iterator[Seen]) -> Iterator[Evidence]:
     remedy="Put the connector token into the offer's authToken field, at the top of the frame.",
     breaks=_STEPS_THAT_NEED_A_TOKEN,
     explains=_HIDES,
+    explains_if=_is_the_gateways_reason,
 )
 def token_missing(facts: Facts) -> Iterator[Evidence | Seen]:
     """No token was given, or an empty one."""
@@ -79,6 +87,7 @@ def token_missing(facts: Facts) -> Iterator[Evidence | Seen]:
     reference="RFC 7519 §3",
     breaks=_STEPS_THAT_NEED_A_TOKEN,
     explains=_HIDES,
+    explains_if=_is_the_gateways_reason,
 )
 def token_malformed(facts: Facts) -> Iterator[Evidence | Seen]:
     """Its form is wrong, whatever the gateway says."""
@@ -97,6 +106,7 @@ def token_malformed(facts: Facts) -> Iterator[Evidence | Seen]:
     reference="RFC 7519 §4.1.4",
     breaks=_STEPS_THAT_NEED_A_TOKEN,
     explains=_HIDES,
+    explains_if=_is_the_gateways_reason,
 )
 def token_expired(facts: Facts) -> Iterator[Evidence | Seen]:
     """Its `exp` has passed."""
@@ -113,6 +123,7 @@ def token_expired(facts: Facts) -> Iterator[Evidence | Seen]:
     reference="RFC 7519 §4.1.5",
     breaks=_STEPS_THAT_NEED_A_TOKEN,
     explains=_HIDES,
+    explains_if=_is_the_gateways_reason,
 )
 def token_not_yet_valid(facts: Facts) -> Iterator[Evidence | Seen]:
     """Its `nbf` or `iat` lies in the future."""
@@ -131,6 +142,7 @@ def token_not_yet_valid(facts: Facts) -> Iterator[Evidence | Seen]:
     ),
     breaks=_STEPS_THAT_NEED_A_TOKEN,
     explains=("ice-servers-unavailable",),
+    explains_if=_is_the_gateways_reason,
 )
 def token_rejected(facts: Facts) -> Iterator[Evidence | Seen]:
     """Well-formed, in date, sent, and refused."""

@@ -5,25 +5,30 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from tests.live.cases import Case
-from tests.live.table import HEALTHY, PAIRS, SINGLES, VARIATIONS
+from tests.live.table import BY_KIND
+from tests.matrix.outcome import HEALTHY, PAIR, VARIATION
 
 if TYPE_CHECKING:
     import pytest
 
-SAMPLED = 5
+    from tests.live.cases import Case
+
+SAMPLED = {VARIATION: 8, PAIR: 4, HEALTHY: 4}
 
 
-def _drawn(config: pytest.Config) -> list[Case]:
-    others = [*HEALTHY, *PAIRS, *VARIATIONS]
-    if config.getoption("--whole"):
-        return [Case("healthy"), *SINGLES, *others]
+def _drawn(config: pytest.Config) -> list[tuple[str, Case]]:
     draw = random.Random(config.getoption("--seed"))  # noqa: S311 - a sample, not a secret
-    return [Case("healthy"), *SINGLES, *draw.sample(others, SAMPLED)]
+    whole, wanted = config.getoption("--whole"), config.getoption("--kind")
+    return [
+        (kind, case)
+        for kind, cases in BY_KIND.items()
+        if wanted in (None, kind)
+        for case in (cases if whole or kind not in SAMPLED else draw.sample(cases, SAMPLED[kind]))
+    ]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give each test that takes a `case` the cases drawn."""
+    """Give each test that takes a `case` and its `kind` those drawn."""
     if "case" in metafunc.fixturenames:
         cases = _drawn(metafunc.config)
-        metafunc.parametrize("case", cases, ids=[case.name for case in cases])
+        metafunc.parametrize(("kind", "case"), cases, ids=[case.name for _, case in cases])

@@ -30,8 +30,10 @@ from polyai_diag.sandbox.faults import Fault
 from polyai_diag.sandbox.settings import ProxyMode
 from tests.aio import in_loop_for, until
 from tests.live.table import SINGLES
+from tests.matrix.outcome import PROPERTY, outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.live.cases import Case
@@ -55,7 +57,11 @@ def _secrets(described: dict[str, Any]) -> list[str]:
 
 @pytest.mark.timeout(90)
 def test_the_faults_are_named(
-    case: Case, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    kind: str,
+    case: Case,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
 ) -> None:
     if case.lacks:
         pytest.skip(case.lacks)
@@ -64,10 +70,7 @@ def test_the_faults_are_named(
     @in_loop_for(80)
     async def run() -> None:
         report = await _diagnosed(case)
-        with capsys.disabled():
-            print(
-                f"\n  {case.name}: {report.verdict.value}, {report.record.duration_ms / 1000:.1f} s"
-            )
+        record_property(PROPERTY, outcome(kind, case.name, case.named, report))
         assert frozenset(report.root_causes) == case.named, _told(report)
         explained = {finding.id for finding in report.findings if finding.explained_by}
         assert case.beneath <= explained, _told(report)

@@ -9,7 +9,10 @@ from tests.live.table.reaching import REACHING_THE_GATEWAY
 from tests.live.table.singles import SINGLES
 from tests.live.table.sound import SOUND
 from tests.live.table.unauthorized import TOKENS
+from tests.matrix.outcome import HEALTHY as HEALTHY_CALL
+from tests.matrix.outcome import PAIR, SINGLE, VARIATION
 
 VARIATIONS = [*TOKENS, *REACHING_THE_GATEWAY, *SOUND, *CONNECTING]
+BY_KIND = {SINGLE: SINGLES, VARIATION: VARIATIONS, PAIR: PAIRS, HEALTHY_CALL: HEALTHY}
 
-__all__ = ["HEALTHY", "PAIRS", "SINGLES", "VARIATIONS"]
+__all__ = ["BY_KIND", "HEALTHY", "PAIRS", "SINGLES", "VARIATIONS"]

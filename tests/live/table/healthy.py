@@ -15,6 +15,7 @@ from tests.live.cases import (
 )
 
 HEALTHY = [
+    Case("healthy"),
     Case("healthy, the agent answers", sandbox={"allow_echo": False}),
     Case("healthy, the gateway trickles", sandbox={"trickle": True}),
     Case("healthy, relay only", target=lambda _: {"relay_only": True}),
