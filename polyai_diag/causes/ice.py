@@ -209,7 +209,7 @@ def dtls_failed(facts: Facts) -> Iterator[Evidence | Seen]:
     """ICE is up and the handshake is not finished; a wrong fingerprint is named."""
     for seen in facts.failed("dtls_handshake"):
         if seen.observation.failure is Failure.DTLS_FINGERPRINT_MISMATCH:
-            shown, agreed = seen.note("fingerprint_shown"), seen.note("fingerprints_agreed")
+            shown, agreed = seen.note("fingerprint_shown"), _agreed_by_the_same_hash(seen)
             yield seen.says(f"The certificate shown ({shown}) is not the one agreed ({agreed})")
             continue
         yield seen.says(f"ICE connected; {describe(seen.observation)}")
@@ -217,3 +217,10 @@ def dtls_failed(facts: Facts) -> Iterator[Evidence | Seen]:
             yield seen.says("It was hidden in a relay over TCP: no firewall here can tell DTLS")
         else:
             yield seen.says("Control not made: another call, relay-only over TLS, would tell")
+
+
+def _agreed_by_the_same_hash(seen: Seen) -> str:
+    """Return the fingerprint of the answer that the one shown is to be held against."""
+    name = str(seen.note("fingerprint_shown")).split(" ", 1)[0].lower()
+    agreed = [str(text) for text in seen.note("fingerprints_agreed") or ()]
+    return ", ".join([one for one in agreed if one.lower().startswith(f"{name} ")] or agreed)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,7 +18,7 @@ from aiortc.rtcdtlstransport import X509_DIGEST_ALGORITHMS, certificate_digest
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from aiortc import RTCPeerConnection, RTCRtpReceiver
     from aiortc.rtcdtlstransport import RTCDtlsTransport
@@ -266,8 +267,11 @@ def _runs_method_of(task: asyncio.Task[Any], owners: Sequence[object]) -> bool:
 Address = tuple[str, int]
 
 
-def filter_datagrams(pc: RTCPeerConnection, allow: Callable[[bytes, Address], bool]) -> None:
-    """Swallow the datagrams, to and from a peer, that `allow(data, address)` refuses.
+Allowed = Callable[[bytes, Address, bool], bool]
+
+
+def filter_datagrams(pc: RTCPeerConnection, allow: Allowed) -> None:
+    """Swallow the datagrams, sent to and come from a peer, that `allow(data, peer, sent)` refuses.
 
     For the sandbox alone: it plays the network that drops them. Call it after gathering.
     """
@@ -275,15 +279,15 @@ def filter_datagrams(pc: RTCPeerConnection, allow: Callable[[bytes, Address], bo
         _filter_protocol(protocol, allow)
 
 
-def _filter_protocol(protocol: Any, allow: Callable[[bytes, Address], bool]) -> None:
+def _filter_protocol(protocol: Any, allow: Allowed) -> None:
     receive, send = protocol.datagram_received, protocol.transport.sendto
 
     def received(data: bytes, addr: Address) -> None:
-        if allow(data, (addr[0], addr[1])):
+        if allow(data, (addr[0], addr[1]), False):
             receive(data, addr)
 
     def sent(data: bytes, addr: Address) -> None:
-        if allow(data, (addr[0], addr[1])):
+        if allow(data, (addr[0], addr[1]), True):
             send(data, addr)
 
     protocol.datagram_received = received

@@ -22,7 +22,7 @@ class Path:
 
     def holds_s(self, data: bytes, sent: bool) -> float | None:
         """Return how long a datagram is on its way, `sent` by the gateway or to it; None: lost."""
-        if _is_rtp(data) and self._loses(sent):
+        if is_rtp(data) and self._loses(sent):
             return None
         held_ms = self._faults.delay_ms
         if sent:
@@ -46,5 +46,6 @@ class Path:
         return self._losing
 
 
-def _is_rtp(data: bytes) -> bool:
+def is_rtp(data: bytes) -> bool:
+    """Whether a datagram is RTP, neither RTCP nor STUN nor DTLS."""
     return len(data) > 1 and data[0] in _RTP_FIRST_BYTES and data[1] not in _RTCP_SECOND_BYTES

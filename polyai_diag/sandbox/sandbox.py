@@ -28,7 +28,6 @@ HOST = "127.0.0.1"
 IPV6_HOST = "::1"
 _CA_FILE = "ca.pem"
 _CREDENTIAL_LIFE_S = 24 * 3600
-_EXPIRED_S = -3600
 
 
 class Sandbox:
@@ -169,14 +168,15 @@ class Sandbox:
     # --- servers ------------------------------------------------------------------------------
 
     def _turn_server(self) -> TurnServer:
-        life_s = _EXPIRED_S if self._faults.turn.expired_credentials else _CREDENTIAL_LIFE_S
-        expires = int(time.time()) + life_s
-        self._username, self._credential = f"{expires}:sandbox", secrets.token_urlsafe(24)
+        faults = self._faults.turn
+        life_s = -faults.expired_ago_s if faults.expired_credentials else _CREDENTIAL_LIFE_S
+        self._username = faults.username.format(expires=int(time.time()) + life_s)
+        self._credential = secrets.token_urlsafe(24)
         return TurnServer(
             host=self._host,
             users={self._username: self._credential},
             ssl_context=self._authority.server_context(*THIS_MACHINE),
-            faults=self._faults.turn,
+            faults=faults,
         )
 
     def _new_gateway(self, turn: TurnServer) -> Gateway:

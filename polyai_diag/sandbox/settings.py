@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+class Way(StrEnum):
+    """One direction, as a server sees it."""
+
+    SENT = "sent"
+    RECEIVED = "received"
+
+
 @dataclass(frozen=True)
 class GatewayFaults:
     """What the gateway does wrong on purpose."""
@@ -63,6 +70,22 @@ class GatewayFaults:
     """The answer's direction, and what is done (RFC 3264 §6.1)."""
     send_silence: bool = False
     """What is sent is Opus-coded digital silence."""
+    drops_only: Way | None = None
+    """UDP, media and DTLS that are dropped are dropped in this direction alone."""
+    dtls_passes: int = 0
+    """So many DTLS datagrams pass before `swallow_dtls` begins."""
+    candidate_address: str = ""
+    """The answer's candidates show this address."""
+    candidate_transport: str = ""
+    """The answer's candidates show this transport."""
+    wrong_ice_password: bool = False
+    """The answer shows another ICE password than the gateway checks by (RFC 8445 §7.3)."""
+    wrong_fingerprint: bool = False
+    """The answer shows another certificate's fingerprint (RFC 8122 §5)."""
+    ends_media_after_s: float | None = None
+    """DTLS is closed so long after the call is connected, and no frame says so."""
+    silent_after_s: float | None = None
+    """No RTP is sent from so long after the call is connected; checks are answered."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +133,18 @@ class PathFaults:
     """Each datagram to the client takes longer by anything up to this."""
 
 
+class StreamMode(StrEnum):
+    """What meets who has connected to the TURN server by TCP or TLS."""
+
+    SERVE = "serve"
+    SILENT = "silent"
+    """Nothing is answered."""
+    HANG_UP = "hang-up"
+    """The connection ends at the first bytes, as a middlebox does that knows no STUN."""
+    WEB = "web"
+    """A web server answers."""
+
+
 @dataclass(frozen=True)
 class TurnFaults:
     """What the STUN and TURN server does wrong on purpose, or the network before it."""
@@ -130,6 +165,28 @@ class TurnFaults:
     """The TURN URLs lead to a port that is closed over TCP and silent over UDP; STUN works."""
     transports: tuple[str, ...] = ("udp", "tcp", "tls")
     """The TURN URLs that are given out; the server serves all of them."""
+    rejection_code: int = 401
+    """What credentials are refused with: some servers say 400, or 441."""
+    error_reason: str = ""
+    """What its error responses say beside their code."""
+    refuse_unsigned: bool = False
+    """`allocate_error` comes in place of the challenge."""
+    username: str = "{expires}:sandbox"
+    """The form of the user name that is given out."""
+    expired_ago_s: int = 3600
+    """How long ago `expired_credentials` have expired."""
+    refused_requests: tuple[str, ...] = ("permission", "channel")
+    """The requests that `refuse_peers` refuses."""
+    drops_only: Way | None = None
+    """What is relayed is dropped in this direction alone: sent to peers, or received from them."""
+    ignore_signed: bool = False
+    """A signed Allocate gets no answer."""
+    streams: StreamMode = StreamMode.SERVE
+    """What becomes of TCP and TLS connections."""
+    dead_stun_url: bool = False
+    """The STUN URL leads to a port that is silent; TURN URLs work."""
+    binding_error: int | None = None
+    """A Binding gets this error (RFC 8489 §14.8)."""
 
 
 class ProxyMode(StrEnum):

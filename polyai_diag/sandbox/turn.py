@@ -51,7 +51,7 @@ class TurnServer:
         limits = limits or TurnLimits()
         self._host = host
         self._service = TurnService(host, users, realm, self._faults, limits)
-        self._streams = Streams(self._service, limits)
+        self._streams = Streams(self._service, limits, self._faults.streams)
         self._ssl_context = ssl_context
         self._asked = (port, tls_port)
         self._udp: dict[Address, UdpEndpoint] = {}
@@ -118,21 +118,22 @@ class TurnServer:
     def urls(self) -> list[str]:
         """Return what `iceServers` takes: STUN, TURN over UDP and TCP, and TLS where served."""
         host = f"[{self._host}]" if ":" in self._host else self._host
-        turn_port = self._dead_port or self.udp_port
+        turn_port = self._dead_port if self._faults.dead_urls else self.udp_port
         by_transport = {
             "udp": f"turn:{host}:{turn_port}?transport=udp",
             "tcp": f"turn:{host}:{turn_port}?transport=tcp",
         }
         if self._ssl_context is not None:
-            tls_port = self._dead_port or self.tls_port
+            tls_port = self._dead_port if self._faults.dead_urls else self.tls_port
             by_transport["tls"] = f"turns:{host}:{tls_port}?transport=tcp"
         given_out = [by_transport[t] for t in self._faults.transports if t in by_transport]
-        return [f"stun:{host}:{self.udp_port}", *given_out]
+        stun_port = self._dead_port if self._faults.dead_stun_url else self.udp_port
+        return [f"stun:{host}:{stun_port}", *given_out]
 
     async def _listen(self) -> None:
         loop = asyncio.get_running_loop()
         port, tls_port = self._asked
-        if self._faults.dead_urls:
+        if self._faults.dead_urls or self._faults.dead_stun_url:
             self._dead_port = _taken_port(self._host, self._dead)
         datagram_sockets, tcp_socket = _bind_where_free(self._host, port)
         try:

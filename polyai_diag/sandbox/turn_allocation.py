@@ -7,10 +7,11 @@ import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from polyai_diag.sandbox.settings import Way
 from polyai_diag.stun_message import Method, channel_data, indication
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 Address = tuple[str, int]
 _EVEN_PORT_ATTEMPTS = 32
@@ -84,7 +85,7 @@ class Allocation(asyncio.DatagramProtocol):
         on_closed: Callable[[Allocation], None],
         *,
         host: str,
-        carries: bool = True,
+        drops: Sequence[Way] = (),
     ) -> None:
         self.path = path
         self.username = username
@@ -94,7 +95,7 @@ class Allocation(asyncio.DatagramProtocol):
         self._limits = limits
         self._on_closed = on_closed
         self._host = host
-        self._carries = carries  # else what is relayed vanishes, both ways
+        self._drops = drops  # what is relayed this way vanishes
         self._loop = asyncio.get_running_loop()
         self._relay: asyncio.DatagramTransport | None = None
         self._expiry: asyncio.TimerHandle | None = None
@@ -176,7 +177,8 @@ class Allocation(asyncio.DatagramProtocol):
 
     def send(self, payload: bytes, peer: Address) -> None:
         """Relay to a permitted peer; drop it otherwise (RFC 8656 §11.2)."""
-        if self._relay and self._carries and self._is_permitted(peer[0]):
+        dropped = Way.SENT in self._drops
+        if self._relay and not dropped and self._is_permitted(peer[0]):
             self._relay.sendto(payload, peer)
 
     def send_on_channel(self, number: int, payload: bytes) -> None:
@@ -188,7 +190,7 @@ class Allocation(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: Address) -> None:
         """Hand a permitted peer's datagram to the client (RFC 8656 §11.3, §12.7)."""
         addr = addr[:2]  # of IPv6 there is more
-        if not self._carries or not self._is_permitted(addr[0]):
+        if Way.RECEIVED in self._drops or not self._is_permitted(addr[0]):
             return
         now = self._loop.time()
         for number, (peer, until) in self._channels.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import socket
 import time
 from dataclasses import dataclass, field
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 
 HOUR_S = 3600
 DAY_S = 24 * HOUR_S
+NO_ECHO: dict[str, Any] = {"allow_echo": False}
+"""Sandbox settings: the agent answers, as in production."""
+IPV6: dict[str, Any] = {"ipv6": True}
+"""Sandbox settings: all of it on ::1."""
+TRICKLE: dict[str, Any] = {"trickle": True}
+"""Sandbox settings: the gateway's candidates follow its answer."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,7 @@ class Case:
     sandbox: dict[str, Any] = field(default_factory=dict)
     target: Callable[[Sandbox], dict[str, Any]] = lambda _: {}
     verdict: Verdict | None = None  # where what is named does not tell it
+    complaint: str | None = None  # of COMPLAINTS: its steps alone are run
 
     @property
     def of(self) -> str | None:
@@ -109,3 +117,24 @@ def sound(**settings: Any) -> Fault:
 def path(**settings: Any) -> Fault:
     """A network on the media's way."""
     return Fault("A network on the way.", path=settings)
+
+
+def turn(**settings: Any) -> Fault:
+    """A STUN and TURN server that is set otherwise."""
+    return Fault("A TURN server set otherwise.", turn=settings)
+
+
+def relay_only(_: Sandbox) -> dict[str, Any]:
+    """Only the relay is used, as a cautious customer sets it."""
+    return {"relay_only": True}
+
+
+def disguise(
+    name: str, cause: str, *settings: str | Fault, beneath: tuple[str, ...] = (), **rest: Any
+) -> Case:
+    """One cause alone, in another shape."""
+    return Case(name, settings, frozenset({cause}), frozenset(beneath), **rest)
+
+
+of_ice = functools.partial(disguise, complaint="ice")
+"""The same, run as who says "ICE connection fails" runs it: without the sound, which takes 10 s."""

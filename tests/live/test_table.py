@@ -23,6 +23,7 @@ from polyai_diag import (
 from polyai_diag.cli import main
 from polyai_diag.cli.exits import exit_code
 from polyai_diag.model import NOT_ASKED, STEP_NAMES, Severity, Status, StepResult, Verdict
+from polyai_diag.plan import COMPLAINTS
 from polyai_diag.report.compare import compare_reports
 from polyai_diag.report.comparison import Change
 from polyai_diag.sandbox import FAULTS, Sandbox
@@ -42,7 +43,8 @@ if TYPE_CHECKING:
 async def _diagnosed(case: Case) -> Report:
     async with Sandbox(case.faults, **case.sandbox) as sandbox:
         target = await case.aimed(sandbox)
-        report = await diagnose(target)
+        steps = COMPLAINTS[case.complaint] if case.complaint else None
+        report = await diagnose(target, steps=steps)
         await until(lambda: sandbox.active_calls == 0)
         secrets = [sandbox.token, *_secrets(sandbox.describe())]
     text = report.to_json()

@@ -81,12 +81,12 @@ async def test_packets_pass_as_encoded_and_are_tapped_on_the_wire() -> None:
 @in_loop
 async def test_filtered_datagrams_are_swallowed_both_ways() -> None:
     caller, callee, _ = await _connected()
-    seen: list[tuple[str, int]] = []
+    seen: list[bool] = []
     enough = asyncio.Event()
 
-    def refuse(data: bytes, address: tuple[str, int]) -> bool:
-        seen.append(address)
-        if len(seen) == 4:
+    def refuse(_data: bytes, _address: taps.Address, sent: bool) -> bool:
+        seen.append(sent)
+        if len(seen) >= 4 and set(seen) == {True, False}:
             enough.set()
         return False
 
