@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from polyai_diag.causes.engine import Facts, Layer, Seen, cause, describe
+from polyai_diag.causes.turn import turn_unreached
 from polyai_diag.causes.udp import turn_is_configured
 from polyai_diag.failures import Failure
 from polyai_diag.model import Actor, Evidence, Guide
@@ -163,6 +164,15 @@ def call_ended_early(facts: Facts) -> Iterator[Evidence | Seen]:
         yield seen.says(f"{when} {seen.note('detail')}")
 
 
+def _stalls(facts: Facts, explained: str) -> bool:
+    """Whether a TURN server is out of reach for the size of packets: TCP connects, TLS stalls."""
+    unreached = [seen.observation for seen in turn_unreached(facts)]
+    return explained != "turn-unreachable" or all(
+        one.operation == "tls_handshake" and one.failure is Failure.GENERIC_TIMEOUT
+        for one in unreached
+    )
+
+
 @cause(
     "mtu-blackhole",
     acts=Actor.NETWORK,
@@ -175,7 +185,14 @@ def call_ended_early(facts: Facts) -> Iterator[Evidence | Seen]:
     ),
     reference="RFC 2923 §2.1, RFC 8899",
     breaks=("gateway", "signaling", "call"),
-    explains=("gateway-unreachable", "signaling-timeout", "dtls-failed", "no-audio-received"),
+    explains=(
+        "gateway-unreachable",
+        "signaling-timeout",
+        "turn-unreachable",
+        "dtls-failed",
+        "no-audio-received",
+    ),
+    explains_if=_stalls,
 )
 def mtu_blackhole(facts: Facts) -> Iterator[Evidence | Seen]:
     """What stalls passes in smaller packets; over UDP at a size that the call needs.
