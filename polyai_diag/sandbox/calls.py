@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
 import uuid
 from typing import TYPE_CHECKING
@@ -24,9 +25,6 @@ from polyai_diag.model import Severity
 from polyai_diag.sandbox.agent import Agent
 from polyai_diag.sandbox.descriptions import (
     reachable_candidate,
-    with_another_fingerprint,
-    with_another_ice_password,
-    with_candidates_at,
     with_media_rejected,
     with_opus_parameters,
     with_reachable_candidates,
@@ -171,12 +169,8 @@ def _described(answer: str, faults: GatewayFaults) -> str:
         answer = with_opus_parameters(answer, faults.answer_fmtp)
     if faults.omit_candidates:
         answer = without_any_candidate(answer)
-    if faults.candidate_address or faults.candidate_transport:
-        answer = with_candidates_at(answer, faults.candidate_address, faults.candidate_transport)
-    if faults.wrong_ice_password:
-        answer = with_another_ice_password(answer)
-    if faults.wrong_fingerprint:
-        answer = with_another_fingerprint(answer)
+    for pattern, replacement in faults.answer_rewritten:
+        answer = re.sub(pattern, replacement, answer, flags=re.MULTILINE)
     return with_media_rejected(answer) if faults.reject_audio else answer
 
 

@@ -59,32 +59,6 @@ def without_any_candidate(sdp: str) -> str:
     return _join(line for line in _lines(sdp) if not line.startswith("a=candidate:"))
 
 
-def with_candidates_at(sdp: str, address: str, transport: str) -> str:
-    """Let the candidates show another address or transport; empty: their own."""
-
-    def changed(line: str) -> str:
-        fields = line.split(" ")  # RFC 8839 §5.1: transport is the third, the address the fifth
-        fields[2], fields[4] = transport or fields[2], address or fields[4]
-        return " ".join(fields)
-
-    lines = _lines(sdp)
-    return _join(changed(line) if line.startswith("a=candidate:") else line for line in lines)
-
-
-def with_another_ice_password(sdp: str) -> str:
-    """Show a password as long as the right one."""
-    return re.sub(r"(?m)^(a=ice-pwd:)(\w+)", lambda line: line[1] + line[2][::-1], sdp)
-
-
-def with_another_fingerprint(sdp: str) -> str:
-    """Show fingerprints that no certificate has: their bytes in another order."""
-    return re.sub(
-        r"(?m)^(a=fingerprint:\S+ )([\w:]+)",
-        lambda line: line[1] + ":".join(reversed(line[2].split(":"))),
-        sdp,
-    )
-
-
 def with_media_rejected(answer: str) -> str:
     """Reject every section of an answer: port 0, its formats kept (RFC 3264 §6).
 

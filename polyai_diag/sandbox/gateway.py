@@ -6,6 +6,7 @@ It speaks as the published clients expect, on one loopback address alone.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import time
@@ -18,6 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 from websockets.asyncio.server import Server, ServerConnection, serve
 
 from polyai_diag.protocol import MAX_FRAME_CHARACTERS
+from polyai_diag.sandbox.rhythm import Rhythm, listens_at
 from polyai_diag.sandbox.signaling import Signaling
 from polyai_diag.target import ICE_SERVERS_PATH
 
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from polyai_diag.media.aiortc_taps import Address
     from polyai_diag.model import Json
     from polyai_diag.sandbox.calls import Call
-    from polyai_diag.sandbox.settings import GatewayFaults, PathFaults, SoundFaults
+    from polyai_diag.sandbox.settings import GatewayFaults, Page, PathFaults, SoundFaults
     from polyai_diag.sandbox.tokens import Tokens
 
 SIGNALING_PATH = "/api/v1/webrtc/signal"
@@ -67,12 +69,13 @@ class Gateway:
         self.closing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._ssl_context = ssl_context
         self._server: Server | None = None
+        self._upgrades = Rhythm(config.faults.upgrade_rhythm)
+        self._fetches = Rhythm(config.faults.ice_servers_rhythm)
 
     async def __aenter__(self) -> Self:
         self._server = await serve(
             self._serve_socket,
-            self.config.host,
-            0,
+            **listens_at(self.config.host, 0, self.config.faults.reset_rhythm),
             ssl=self._ssl_context,
             process_request=self._process_request,
             process_response=self._process_response,
@@ -101,23 +104,30 @@ class Gateway:
 
     # --- HTTP ---------------------------------------------------------------------------------
 
-    def _process_request(self, connection: ServerConnection, request: Request) -> Response | None:
+    async def _process_request(
+        self, connection: ServerConnection, request: Request
+    ) -> Response | None:
         url = urlsplit(request.path)
         faults = self.config.faults
         if url.path == (_MOVED_SIGNALING_PATH if faults.move_signaling else SIGNALING_PATH):
-            return _failing(connection, faults.upgrade_status)
+            await _wait(connection, faults.upgrade_after_s)
+            if faults.upgrade and self._upgrades.fails():
+                return _shown(connection, faults.upgrade)
+            return None
         if url.path == "/health":
             health = {"status": "healthy", "activeSessions": len(self.calls)}
             return _json(connection, HTTPStatus.OK, health)
         if url.path == ICE_SERVERS_PATH:
+            await _wait(connection, faults.ice_servers_after_s)
             return self._ice_servers(connection, request, url.query)
         return connection.respond(HTTPStatus.NOT_FOUND, "404 page not found\n")
 
     def _ice_servers(self, connection: ServerConnection, request: Request, query: str) -> Response:
         if request.method == "OPTIONS":
             return _preflight(connection)
-        if failing := _failing(connection, self.config.faults.ice_servers_status):
-            return failing
+        page = self.config.faults.ice_servers
+        if page and self._fetches.fails():
+            return _shown(connection, page)
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             token = parse_qs(query).get("token", [""])[0]
@@ -135,8 +145,22 @@ class Gateway:
         await Signaling(self, socket).run()
 
 
-def _failing(connection: ServerConnection, status: int | None) -> Response | None:
-    return connection.respond(status, f"{HTTPStatus(status).phrase}\n") if status else None
+async def _wait(connection: ServerConnection, for_s: float) -> None:
+    """Keep the client waiting, for as long as it does."""
+    if for_s > 0:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(for_s):
+                await connection.wait_closed()
+
+
+def _shown(connection: ServerConnection, page: Page) -> Response:
+    status = HTTPStatus(page.status)
+    response = connection.respond(status, page.body or f"{status.phrase}\n")
+    del response.headers["Content-Type"]
+    response.headers["Content-Type"] = page.content_type
+    if page.location:
+        response.headers["Location"] = page.location
+    return response
 
 
 def _json(connection: ServerConnection, status: HTTPStatus, body: dict[str, Any]) -> Response:

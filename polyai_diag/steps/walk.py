@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -15,7 +16,9 @@ from typing import TYPE_CHECKING
 
 from polyai_diag.analysis.token import read_token
 from polyai_diag.analysis.token_form import read_form
+from polyai_diag.probes.again import ask_again, may_pass
 from polyai_diag.probes.gateway_http import fetch_ice_servers
+from polyai_diag.probes.proxy import logins
 from polyai_diag.probes.tls import tls_context
 from polyai_diag.probes.trace import Trace
 from polyai_diag.redact import Redactor
@@ -64,6 +67,9 @@ class Walk:
         self.redactor = Redactor([self.target.token])
         if self.target.token is not None:  # a gateway may say it back without what clings to it
             self.redactor.learn(Secret(read_form(self.target.token.reveal()).core))
+        for login in logins(self.target):
+            self.redactor.learn(login)
+            self.redactor.learn(Secret(login.reveal().partition(":")[2]))
         if self.target.ice_servers is not None:
             self.learn_ice_servers(self.target.ice_servers)
 
@@ -72,17 +78,48 @@ class Walk:
         """The ICE servers in use: those given, else the gateway's, else none."""
         return self.ice_servers or ()
 
-    async def fetch_ice_servers(self, route: Route, trace: Trace) -> None:
-        """Ask the gateway for its ICE servers with the token, and where it is damaged, mended.
+    def why_no(self, kind: str) -> str:
+        """Say why there is no server of a kind to be asked."""
+        if self.ice_servers is None:
+            return f"no {kind} is known: the gateway gave none"
+        return f"no {kind} is configured"
 
-        The answer also tells whether the token is good here. Raises OSError without a connection.
+    async def fetch_ice_servers(
+        self, route: Route, trace: Trace, keeps: Callable[[], Awaitable[bool]] | None = None
+    ) -> None:
+        """Ask the gateway for its ICE servers, and again where that fails at once.
+
+        The answer also tells whether the token is good here. A connection that fails is kept as
+        an observation where `keeps`, which is asked then, says so.
         """
-        for token, notes in self._tokens():
-            servers = await fetch_ice_servers(self.target, route, token, trace, **notes)
+        part = trace.part()
+
+        async def ask(attempt: int) -> bool | None:
+            notes: dict[str, Json] = {"attempt": attempt} if attempt > 1 else {}
+            try:
+                return await self._fetch_once(route, part, notes) or None
+            except OSError as exc:
+                if keeps is None or await keeps():
+                    url = self.target.ice_servers_url
+                    part.keep_failure("ice_servers_fetch", url, exc, **notes)
+            return None
+
+        started_s = time.monotonic()
+        if await ask(1) or not part.observations:
+            return
+        last, took_s = part.observations[-1], time.monotonic() - started_s
+        if may_pass(last.failure, last.notes, took_s):
+            await ask_again(ask)
+
+    async def _fetch_once(self, route: Route, trace: Trace, notes: dict[str, Json]) -> bool:
+        """Ask with the token, and where it is damaged, mended. Raises OSError."""
+        for token, how in self._tokens():
+            servers = await fetch_ice_servers(self.target, route, token, trace, **how, **notes)
             if servers is not None:
                 if self.ice_servers is None:
                     self.learn_ice_servers(servers)
-                return
+                return True
+        return False
 
     def _tokens(self) -> list[tuple[str, dict[str, Json]]]:
         """Return the token, and where it is damaged the mended one, each with its notes."""
@@ -103,6 +140,11 @@ class Walk:
         self.ice_servers = servers
         for server in servers:
             self.redactor.learn(server.credential)
+
+    def learn_description(self, sdp: str) -> None:
+        """Keep the ICE passwords of an offer or answer out of what is shown (RFC 8839 §5.4)."""
+        for password in re.findall(r"a=ice-pwd:(\S+)", sdp):
+            self.redactor.learn(Secret(password))
 
     def trace(self, step: str) -> Trace:
         """Open the trace of one step."""

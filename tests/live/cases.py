@@ -42,6 +42,9 @@ class Case:
     target: Callable[[Sandbox], dict[str, Any]] = lambda _: {}
     verdict: Verdict | None = None  # where what is named does not tell it
     complaint: str | None = None  # of COMPLAINTS: its steps alone are run
+    flaky: frozenset[str] = frozenset()  # of these findings it is told that they come and go
+    may_warn: bool = False  # nothing critical is named, and that is all that is asked of it
+    busy: int = 0  # so many processes keep a core busy each while it runs
 
     @property
     def of(self) -> str | None:
@@ -127,6 +130,11 @@ def turn(**settings: Any) -> Fault:
 def relay_only(_: Sandbox) -> dict[str, Any]:
     """Only the relay is used, as a cautious customer sets it."""
     return {"relay_only": True}
+
+
+def refusing(code: str, message: str, **settings: Any) -> Fault:
+    """A gateway that answers offers with an error."""
+    return gateway(refuse_offers=(code, message), **settings)
 
 
 def disguise(

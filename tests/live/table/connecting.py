@@ -51,6 +51,17 @@ def relay_only_with_two_operators(sandbox: Sandbox) -> dict[str, Any]:
     return {"ice_servers": [*servers, elsewhere], "relay_only": True}
 
 
+Rewritten = tuple[tuple[str, str], ...]
+OVER_TCP: Rewritten = ((r"^(a=candidate:\S+ \d+) \S+", r"\1 TCP"),)
+WRONG_PASSWORD: Rewritten = ((r"^(a=ice-pwd):\S+", r"\1:thatIsNotThePasswordHere"),)
+WRONG_FINGERPRINT: Rewritten = ((r"^(a=fingerprint:\S+) ..:..:..:..:", r"\1 00:11:22:33:"),)
+
+
+def showing(address: str) -> Rewritten:
+    """Rewrite an answer: its candidates show this address (RFC 8839 §5.1)."""
+    return ((r"^(a=candidate:\S+ \d+ \S+ \d+) \S+", rf"\1 {address}"),)
+
+
 UDP = [
     Case(
         "UDP blocked, no TURN configured",
@@ -130,20 +141,20 @@ NO_CANDIDATES = [
         disguise(
             f"ice-no-candidates, {what}",
             "ice-no-candidates",
-            gateway(drop_media=True, **settings),
+            gateway(drop_media=True, answer_rewritten=rewritten),
             sandbox=sandbox,
         )
-        for what, settings, sandbox in (
+        for what, rewritten, sandbox in (
             (
                 "a .local name alone",
-                {"candidate_address": "5f1c2ab4-0b8e-4d5c-9f37-5ed2a9ce2f0a.local"},
+                showing("5f1c2ab4-0b8e-4d5c-9f37-5ed2a9ce2f0a.local"),
                 {},
             ),
-            ("a private address alone", {"candidate_address": "10.20.30.40"}, {}),
-            ("a container's address alone, trickled", {"candidate_address": "172.17.0.2"}, TRICKLE),
-            ("an IPv6 address alone", {"candidate_address": "2603:1000::7"}, {}),
-            ("TCP alone", {"candidate_transport": "TCP"}, {}),
-            ("IPv4 alone, IPv6 here", {"candidate_address": "20.42.0.9"}, IPV6),
+            ("a private address alone", showing("10.20.30.40"), {}),
+            ("a container's address alone, trickled", showing("172.17.0.2"), TRICKLE),
+            ("an IPv6 address alone", showing("2603:1000::7"), {}),
+            ("TCP alone", OVER_TCP, {}),
+            ("IPv4 alone, IPv6 here", showing("20.42.0.9"), IPV6),
         )
     ),
     disguise(
@@ -167,7 +178,7 @@ NO_PAIR = [
         for what, settings in (
             ("the gateway is deaf", {"drop_media": True, "drops_only": Way.RECEIVED}),
             ("the gateway is mute", {"drop_media": True, "drops_only": Way.SENT}),
-            ("the answer shows a wrong password", {"wrong_ice_password": True}),
+            ("the answer shows a wrong password", {"answer_rewritten": WRONG_PASSWORD}),
         )
     ),
 ]
@@ -227,10 +238,10 @@ DTLS = [
             ("all but the first two flights", {"swallow_dtls": True, "dtls_passes": 2}, {}),
             ("relay only", {"swallow_dtls": True}, {"target": relay_only}),
             ("IPv6", {"swallow_dtls": True}, {"sandbox": IPV6}),
-            ("another fingerprint", {"wrong_fingerprint": True}, {}),
+            ("another fingerprint", {"answer_rewritten": WRONG_FINGERPRINT}, {}),
             (
                 "another fingerprint, the agent answers",
-                {"wrong_fingerprint": True},
+                {"answer_rewritten": WRONG_FINGERPRINT},
                 {"sandbox": NO_ECHO},
             ),
         )

@@ -87,7 +87,7 @@ UNREACHABLE = [
     of_ice(
         "turn-unreachable, signed requests meet silence",
         "turn-unreachable",
-        turn(ignore_signed=True),
+        turn(ignore_rhythm="x"),
     ),
     of_ice(
         "turn-unreachable, relay only",
