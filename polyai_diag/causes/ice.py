@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from polyai_diag.causes.engine import Facts, Layer, Seen, cause, describe
+from polyai_diag.causes.turn import turn_unreached
 from polyai_diag.causes.udp import turn_is_configured
 from polyai_diag.failures import Failure
 from polyai_diag.model import Actor, Evidence, Guide
@@ -167,6 +168,15 @@ def call_ended_early(facts: Facts) -> Iterator[Evidence | Seen]:
         yield seen.says(f"{when} {seen.note('detail')}")
 
 
+def _stalls(facts: Facts, explained: str) -> bool:
+    """Whether a TURN server is out of reach for the size of packets: TCP connects, TLS stalls."""
+    unreached = [seen.observation for seen in turn_unreached(facts)]
+    return explained != "turn-unreachable" or all(
+        one.operation == "tls_handshake" and one.failure is Failure.GENERIC_TIMEOUT
+        for one in unreached
+    )
+
+
 @cause(
     "mtu-blackhole",
     acts=Actor.NETWORK,
@@ -179,7 +189,14 @@ def call_ended_early(facts: Facts) -> Iterator[Evidence | Seen]:
     ),
     reference="RFC 2923 §2.1, RFC 8899",
     breaks=("gateway", "signaling", "call"),
-    explains=("gateway-unreachable", "signaling-timeout", "dtls-failed", "no-audio-received"),
+    explains=(
+        "gateway-unreachable",
+        "signaling-timeout",
+        "turn-unreachable",
+        "dtls-failed",
+        "no-audio-received",
+    ),
+    explains_if=_stalls,
 )
 def mtu_blackhole(facts: Facts) -> Iterator[Evidence | Seen]:
     """What stalls passes in smaller packets; over UDP at a size that the call needs.
@@ -215,9 +232,16 @@ def dtls_failed(facts: Facts) -> Iterator[Evidence | Seen]:
     """ICE is up and the handshake is not finished; a wrong fingerprint is named."""
     for seen in facts.failed("dtls_handshake"):
         if seen.observation.failure is Failure.DTLS_FINGERPRINT_MISMATCH:
-            shown, agreed = seen.note("fingerprint_shown"), seen.note("fingerprints_agreed")
+            shown, agreed = seen.note("fingerprint_shown"), _agreed_by_the_same_hash(seen)
             yield seen.says(f"The certificate shown ({shown}) is not the one agreed ({agreed})")
             continue
         yield seen.says(f"ICE connected; {describe(seen.observation)}")
         if seen.note("relay_transport") in ("tcp", "tls"):
             yield seen.compares("hidden in a relay over TCP, where no firewall here can tell DTLS")
+
+
+def _agreed_by_the_same_hash(seen: Seen) -> str:
+    """Return the fingerprint of the answer that the one shown is to be held against."""
+    name = str(seen.note("fingerprint_shown")).split(" ", 1)[0].lower()
+    agreed = [str(text) for text in seen.note("fingerprints_agreed") or ()]
+    return ", ".join([one for one in agreed if one.lower().startswith(f"{name} ")] or agreed)

@@ -11,7 +11,7 @@ import re
 import time
 from typing import TYPE_CHECKING
 
-from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateError
 from aiortc.rtcconfiguration import RTCIceTransportPolicy
 from aiortc.sdp import candidate_from_sdp
@@ -60,20 +60,13 @@ class Call:
 
     def __init__(self, ice_servers: Sequence[IceServer], *, relay_only: bool) -> None:
         policy = RTCIceTransportPolicy.RELAY if relay_only else RTCIceTransportPolicy.ALL
-        servers = [
-            RTCIceServer(
-                urls=list(server.urls),
-                username=server.username,
-                credential=server.credential.reveal() if server.credential else None,
-            )
-            for server in ice_servers
-        ]
-        # A list even when empty: None would mean a public STUN server.
-        self.pc = RTCPeerConnection(RTCConfiguration(servers, iceTransportPolicy=policy))
+        # A list even though it is empty: None would mean a public STUN server.
+        self.pc = RTCPeerConnection(RTCConfiguration([], iceTransportPolicy=policy))
         self.track = PacketTrack(silence_packet())
         self.packets = PacketLog()
         self.consent = Consent(self.pc, self.packets)
         self.pc.addTrack(self.track)
+        taps.use_ice_servers(self.pc, ice_servers)
         self._changed = asyncio.Event()
         self._was_up = False  # media and its encryption
         self._adding: set[asyncio.Task[None]] = set()

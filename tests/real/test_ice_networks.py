@@ -9,7 +9,8 @@ import pytest
 from polyai_diag.sandbox.faults import NETWORK_ONLY
 from tests.aio import in_loop_for
 from tests.matrix.outcome import HEALTHY, PROPERTY, SINGLE, VARIATION, outcome
-from tests.real.ice_networks import TABLE, Row, called, missed
+from tests.real.ice_networks import Row, called, missed
+from tests.real.ice_table import TABLE
 
 pytestmark = [pytest.mark.coturn, pytest.mark.root]
 SAMPLED = 12

@@ -11,6 +11,7 @@ from aiortc import RTCConfiguration, RTCPeerConnection
 from polyai_diag.media import aiortc_taps as taps
 from polyai_diag.media.opus import decode_all, encode, silence_packet
 from polyai_diag.media.tracks import PacketTrack
+from polyai_diag.target import IceServer
 from tests.aio import in_loop
 
 PACKETS = 25  # half a second: of the first four aiortc has made frames long since
@@ -25,6 +26,21 @@ async def _connected() -> tuple[RTCPeerConnection, RTCPeerConnection, PacketTrac
         await callee.setRemoteDescription(caller.localDescription)
         await callee.setLocalDescription(await callee.createAnswer())
     return caller, callee, track
+
+
+@in_loop
+async def test_the_first_stun_and_turn_urls_are_used_ipv6_addresses_too() -> None:
+    caller = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    caller.addTrack(PacketTrack(silence_packet()))
+    turn = ["turns:[::1]:5?transport=udp", "TURNS:[::1]:6?transport=TCP", "turn:192.0.2.1"]
+    servers = [IceServer(["stun:[2001:db8::1]", "stun:192.0.2.1"]), IceServer(turn, "a", "b")]
+    taps.use_ice_servers(caller, servers)
+    connection = taps.ice_connection(caller)
+    assert connection.stun_server == ("2001:db8::1", 3478)
+    assert connection.turn_server == ("::1", 6)
+    assert (connection.turn_transport, connection.turn_ssl) == ("tcp", True)
+    assert (connection.turn_username, connection.turn_password) == ("a", "b")
+    await caller.close()
 
 
 @in_loop
@@ -67,12 +83,12 @@ async def test_packets_pass_as_encoded_and_are_tapped_on_the_wire() -> None:
 @in_loop
 async def test_filtered_datagrams_are_swallowed_both_ways() -> None:
     caller, callee, _ = await _connected()
-    seen: list[tuple[str, int]] = []
+    seen: list[bool] = []
     enough = asyncio.Event()
 
-    def refuse(data: bytes, address: tuple[str, int]) -> bool:
-        seen.append(address)
-        if len(seen) == 4:
+    def refuse(_data: bytes, _address: taps.Address, sent: bool) -> bool:
+        seen.append(sent)
+        if len(seen) >= 4 and set(seen) == {True, False}:
             enough.set()
         return False
 
