@@ -15,8 +15,6 @@ from tests.matrix.outcome import HEALTHY as HEALTHY_CALL
 from tests.matrix.outcome import PAIR, SINGLE, VARIATION
 
 VARIATIONS = [*TOKENS, *REACHING_THE_GATEWAY, *SOUND, *PACKETS, *CONNECTING, *FLAKY]
-FEWER: dict[str, str] = {}
-"""Causes that are played in fewer than five disguises, each with the reason."""
 BY_KIND = {SINGLE: SINGLES, VARIATION: VARIATIONS, PAIR: PAIRS, HEALTHY_CALL: HEALTHY}
 
-__all__ = ["BY_KIND", "FEWER", "HEALTHY", "PAIRS", "SINGLES", "VARIATIONS"]
+__all__ = ["BY_KIND", "HEALTHY", "PAIRS", "SINGLES", "VARIATIONS"]
