@@ -10,10 +10,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
+from functools import partial
+from itertools import islice
 from typing import Any, NamedTuple
 
 import msgspec
 
+from polyai_diag.causes.broken import RULE_BROKEN, rules_broken
 from polyai_diag.failures import Failure
 from polyai_diag.model import (
     NOT_ASKED,
@@ -28,8 +31,11 @@ from polyai_diag.model import (
     StepResult,
     Verdict,
 )
+from polyai_diag.our_bug import our_bug
 
 _EVIDENCE_LIMIT = 12
+_LOOKED_AT = 10_000  # pieces of evidence that a rule may yield before it is stopped
+_LONGEST_TEXT = 2000
 
 
 class Layer(IntEnum):
@@ -195,21 +201,49 @@ def cause(  # noqa: PLR0913 - one row of the catalogue, each field named where i
     return enter
 
 
-def judge(record: Record) -> tuple[Finding, ...]:
-    """Name the causes that the record has evidence for: roots first, the worst first."""
+class Judged(NamedTuple):
+    """All that one cause's row says of a record."""
+
+    evidence: list[Evidence]
+    severity: Severity
+    explains: bool
+
+
+Limit = Callable[[Callable[[], Judged]], Judged]
+"""Does what it is given, and raises TimeoutError where that does not end."""
+
+
+def judge(record: Record, limit: Limit = lambda judging: judging()) -> tuple[Finding, ...]:
+    """Name the causes that the record has evidence for: roots first, the worst first.
+
+    A rule that breaks takes no other with it: `rule-broken` says so. One that does not end is
+    broken as well, where a `limit` ends it.
+    """
     facts = Facts(record)
-    evidence = {c.id: list(_evidence(c, facts)) for c in CAUSES.values()}
-    present = {cause_id: found for cause_id, found in evidence.items() if found}
+    present: dict[str, Judged] = {}
+    broken: dict[str, tuple[str, str]] = {}
+    for row in CAUSES.values():
+        try:
+            judged = limit(partial(_judged, row, facts))
+        except Exception as exc:  # noqa: BLE001 - our own bug: the other rules and the report go on
+            broken[row.id] = (row.breaks[0], our_bug(exc))
+        else:
+            if judged.evidence:
+                present[row.id] = judged
     findings = [_finding(CAUSES[cause_id], facts, present) for cause_id in present]
     findings = [*_as_grave_as_explained(findings), *_unexplained(facts, present)]
+    findings += [rules_broken(broken)] if broken else []
     return tuple(sorted(findings, key=_rank))
 
 
 def verdict(record: Record, findings: Iterable[Finding]) -> Verdict:
     """Say in one word how the run ended: the first that holds."""
-    severities = {finding.severity for finding in findings}
+    found = list(findings)
+    severities = {finding.severity for finding in found}
     if Severity.CRITICAL in severities:
         return Verdict.FAILED
+    if any(finding.id == RULE_BROKEN for finding in found):
+        return Verdict.INCOMPLETE
     if any(step.status in (Status.ERROR, Status.CANCELLED) for step in record.steps):
         return Verdict.INCOMPLETE
     gateway = record.step("gateway")
@@ -247,25 +281,38 @@ def describe(observation: Observation) -> str:
     return f"{observation.operation} {observation.endpoint}: {ending}{said}{after}"
 
 
+def _judged(row: Cause, facts: Facts) -> Judged:
+    """Apply a rule, with all that its row computes."""
+    evidence = list(_evidence(row, facts))
+    if not evidence:
+        return Judged([], Severity.INFO, explains=False)
+    broken = Severity.CRITICAL if facts.broken(*row.breaks) else Severity.WARNING
+    return Judged(
+        evidence,
+        severity=row.effect(facts) if row.effect else broken,
+        explains=row.explains_if is None or row.explains_if(facts),
+    )
+
+
 def _evidence(row: Cause, facts: Facts) -> Iterator[Evidence]:
     said: set[str] = set()
-    for item in row.rule(facts):
+    for item in islice(row.rule(facts), _LOOKED_AT):
         found = item.says(describe(item.observation)) if isinstance(item, Seen) else item
         if len(said) == _EVIDENCE_LIMIT:
             return
         if found.text not in said:  # two tries of one thing are one proof
             said.add(found.text)
-            yield found
+            yield msgspec.structs.replace(found, text=found.text[:_LONGEST_TEXT])
 
 
-def _finding(row: Cause, facts: Facts, present: dict[str, list[Evidence]]) -> Finding:
-    broken = Severity.CRITICAL if facts.broken(*row.breaks) else Severity.WARNING
+def _finding(row: Cause, facts: Facts, present: dict[str, Judged]) -> Finding:
+    evidence = present[row.id].evidence
     return Finding(
         id=row.id,
-        severity=row.effect(facts) if row.effect else broken,
+        severity=present[row.id].severity,
         title=row.title,
-        summary=present[row.id][0].text,
-        evidence=tuple(present[row.id]),
+        summary=evidence[0].text,
+        evidence=tuple(evidence),
         remedy=row.remedy,
         reference=row.reference,
         guide=row.guide,
@@ -283,17 +330,14 @@ def _as_grave_as_explained(findings: list[Finding]) -> Iterator[Finding]:
         yield msgspec.structs.replace(finding, severity=Severity.CRITICAL) if raised else finding
 
 
-def _explaining(row: Cause, facts: Facts, present: dict[str, list[Evidence]]) -> Iterator[str]:
-    for other_id, evidence in present.items():
+def _explaining(row: Cause, facts: Facts, present: dict[str, Judged]) -> Iterator[str]:
+    own = present[row.id].evidence
+    for other_id, judged in present.items():
         other = CAUSES[other_id]
-        if row.id not in other.explains or not (other.explains_if or _always)(facts):
+        if row.id not in other.explains or not judged.explains:
             continue
-        if not other.per_host or _hosts(facts, evidence) & _hosts(facts, present[row.id]):
+        if not other.per_host or _hosts(facts, judged.evidence) & _hosts(facts, own):
             yield other_id
-
-
-def _always(_facts: Facts) -> bool:
-    return True
 
 
 def _hosts(facts: Facts, evidence: Iterable[Evidence]) -> set[str]:
@@ -304,8 +348,8 @@ def _hosts(facts: Facts, evidence: Iterable[Evidence]) -> set[str]:
     }
 
 
-def _unexplained(facts: Facts, present: dict[str, list[Evidence]]) -> Iterator[Finding]:
-    cited = {e.step for evidence in present.values() for e in evidence}
+def _unexplained(facts: Facts, present: dict[str, Judged]) -> Iterator[Finding]:
+    cited = {e.step for judged in present.values() for e in judged.evidence}
     orphans = [
         step
         for step in facts.record.steps

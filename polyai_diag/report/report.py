@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from polyai_diag import causes
+from polyai_diag.analysis.loose import rows, table
+from polyai_diag.causes.broken import RULE_BROKEN
 from polyai_diag.model import (
     SCHEMA_VERSION,
     STEP_NAMES,
@@ -20,6 +22,7 @@ from polyai_diag.model import (
     Verdict,
 )
 from polyai_diag.redact import anonymize
+from polyai_diag.report.in_time import in_time
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +45,7 @@ class Report:
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """Every cause that has evidence: roots first, the worst first."""
-        return causes.judge(self.record)
+        return causes.judge(self.record, in_time)
 
     @property
     def verdict(self) -> Verdict:
@@ -96,10 +99,10 @@ class Report:
             )
         _check(record)
         report = cls(record)
-        try:
-            report.findings  # noqa: B018 - notes are free in form: a doctored one shows in judging
-        except (TypeError, LookupError, AttributeError, ValueError, ArithmeticError) as exc:
-            raise ReportError(f"the notes of this report are not of this tool: {exc!r}") from None
+        broken = next((f for f in report.findings if f.id == RULE_BROKEN), None)
+        if broken and not _tells_of_broken_rules(text):
+            # Notes are free in form: a doctored one shows in judging.
+            raise ReportError(f"the notes of this report are not of this tool: {broken.summary}")
         return report
 
     def to_frame(self) -> pd.DataFrame:
@@ -173,6 +176,12 @@ _KEYS = (
     "target",
     "environment",
 )
+
+
+def _tells_of_broken_rules(text: str | bytes) -> bool:
+    """Whether a rule had broken when the report was written: then it is this tool that errs."""
+    findings = rows(table(msgspec.json.decode(text)).get("findings"))
+    return any(finding.get("id") == RULE_BROKEN for finding in findings)
 
 
 def _check(record: Record) -> None:

@@ -19,7 +19,7 @@ PACKAGE = Path(__file__).parents[2] / "polyai_diag"
 MAX_LINES = 400
 
 FLOORS = {
-    0: ("model", "target", "failures", "secret"),
+    0: ("model", "target", "failures", "secret", "our_bug"),
     1: ("protocol", "analysis", "causes", "redact", "stun_message"),
     2: ("probes", "media"),
     3: ("steps",),
