@@ -23,7 +23,7 @@ FLOORS = {
     1: ("protocol", "analysis", "causes", "redact", "stun_message"),
     2: ("probes", "media"),
     3: ("steps",),
-    4: ("environment", "plan", "runner"),
+    4: ("environment", "plan", "runner", "step_tasks"),
     5: ("__init__", "__main__", "api", "cli", "notebook", "report", "verify"),
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
