@@ -1,7 +1,7 @@
 """Keep secrets out of whatever is shown, and hide addresses where asked. Pure.
 
-Secrets that are known are replaced in every form they are met in; what merely looks like one
-(an ICE password in an SDP, a bearer header, a JWT) is replaced by its shape.
+Secrets that are known are replaced in every form they are met in, and so is a piece of one; what
+merely looks like one (an ICE password in an SDP, a bearer header, a JWT) is replaced by its shape.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import ipaddress
 import json
+import logging
 import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
@@ -25,6 +26,9 @@ HIDDEN = "[redacted]"
 _MOST_READ = 64_000
 _LONGEST_LOGIN = 300  # in a URL: what is told by its end
 _SHORTEST = 4  # a shorter "secret" would blank out ordinary words
+_PIECE = 12  # characters in a row: no longer chance, and still far from enough to guess the rest
+_UNBROKEN = re.compile(r"[\w+-]{20,}", re.ASCII)  # of a form: what is no word, no host name
+_MAY_HOLD_PIECE = re.compile(rf"[\w+-]{{{_PIECE},}}", re.ASCII)
 
 _KEYS = (
     r"(?:auth_?token|access_?token|token|credential|password|secret|ice-?pwd"
@@ -53,13 +57,16 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[Secret | None] = ()) -> None:
         self._known: set[str] = set()
+        self._pieces: set[str] = set()
         for secret in secrets:
             self.learn(secret)
 
     def learn(self, secret: Secret | None) -> None:
         """Hide this one too, from now on."""
         if secret is not None and len(secret.reveal().strip()) >= _SHORTEST:
-            self._known |= _forms(secret.reveal())
+            forms = _forms(secret.reveal())
+            self._known |= forms
+            self._pieces |= {piece for form in forms for piece in _pieces(form)}
 
     def text(self, text: str) -> str:
         """Return the text without secrets; of one that is far too long, its beginning."""
@@ -72,9 +79,26 @@ class Redactor:
     def _hidden(self, text: str) -> str:
         for known in sorted(self._known, key=len, reverse=True):
             text = text.replace(known, HIDDEN)
+        if self._pieces:
+            text = _MAY_HOLD_PIECE.sub(self._without_pieces, text)
         for shape in _SHAPES:
             text = shape.sub(rf"\g<1>{HIDDEN}", text)
         return text
+
+    def _without_pieces(self, run: re.Match[str]) -> str:
+        """Replace what is a piece of a secret, as long as it goes on."""
+        text, kept, start = run[0], [], 0
+        while start <= len(text) - _PIECE:
+            end = start
+            while text[end : end + _PIECE] in self._pieces:
+                end += 1
+            if end > start:
+                kept.append(HIDDEN)
+                start = end + _PIECE - 1
+            else:
+                kept.append(text[start])
+                start += 1
+        return "".join(kept) + text[start:]
 
     def data(self, value: Json) -> Json:
         """Return nested data without secrets, keys included."""
@@ -92,6 +116,15 @@ class Redactor:
         return self.data(value)
 
 
+class LogFilter(logging.Filter):
+    """Keeps what looks like a secret out of a library's own log, whoever listens to it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record pass, its text without secrets."""
+        record.msg, record.args = Redactor().text(record.getMessage()), ()
+        return True
+
+
 def _forms(secret: str) -> set[str]:
     """Return the secret as it may be met: trimmed, URL-encoded, base64, escaped in a string."""
     raw = {secret, secret.strip()}
@@ -99,10 +132,33 @@ def _forms(secret: str) -> set[str]:
     encoded = {quote(b, safe=safe) for b in as_bytes for safe in ("/", "")}
     encoded |= {quote_plus(b) for b in as_bytes}
     encoded |= {re.sub("%..", lambda m: m[0].lower(), text) for text in encoded}
-    based = {f(b).decode() for b in as_bytes for f in (base64.b64encode, base64.urlsafe_b64encode)}
+    based = {form for b in as_bytes for form in _based(b)}
     escaped = {json.dumps(s, ensure_ascii=plain)[1:-1] for s in raw for plain in (True, False)}
     escaped |= {repr(s)[1:-1] for s in raw} | {repr(b)[2:-1] for b in as_bytes}
-    return raw | encoded | based | {b.rstrip("=") for b in based} | escaped
+    return raw | encoded | based | escaped
+
+
+def _based(secret: bytes) -> Iterator[str]:
+    """Yield its base64 alone and as it stands within something longer, at each of three offsets.
+
+    A character that carries bits of a neighbour's is left out (RFC 4648 §4).
+    """
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        whole = encode(secret).decode()
+        yield whole
+        yield whole.rstrip("=")
+        for offset in range(3):
+            first, last = -(-8 * offset // 6), 8 * (offset + len(secret)) // 6
+            within = encode(bytes(offset) + secret + bytes(2)).decode()[first:last]
+            if len(within) >= _PIECE:
+                yield within
+
+
+def _pieces(form: str) -> Iterator[str]:
+    """Yield each row of so many characters of what has no break in it."""
+    for run in _UNBROKEN.findall(form):
+        for start in range(len(run) - _PIECE + 1):
+            yield run[start : start + _PIECE]
 
 
 # --- addresses and host names -----------------------------------------------------------------

@@ -88,9 +88,10 @@ class IceServer:
         username: str | None = None,
         credential: str | Secret | None = None,
     ) -> None:
+        credential = _as_secret(credential)  # tracebacks may show variables: from here on, nothing
         object.__setattr__(self, "urls", (urls,) if isinstance(urls, str) else tuple(urls))
         object.__setattr__(self, "username", username)
-        object.__setattr__(self, "credential", _as_secret(credential))
+        object.__setattr__(self, "credential", credential)
         for url in self.urls:
             parse_ice_url(url)
 
@@ -140,9 +141,10 @@ class Target:
         ca_file: str | None = None,
         proxy: str | Secret | None = None,
     ) -> None:
+        token, proxy = _as_secret(token), _as_secret(proxy)  # a traceback may show variables
         values = {
             "url": _signaling_url(REGIONS[0] if url == ALL_REGIONS else url),
-            "token": _as_secret(token),
+            "token": token,
             "ice_servers": None if ice_servers is None else tuple(ice_servers),
             "call_sid": call_sid or f"polyai-diag-{uuid.uuid4()}",
             "mode": _mode(mode),
@@ -151,7 +153,7 @@ class Target:
             "hold_s": hold_s,
             "third_party": third_party,
             "ca_file": ca_file,
-            "proxy": _proxy(_as_secret(proxy)),
+            "proxy": _proxy(proxy),
             "all_regions": url == ALL_REGIONS,
         }
         for name, value in values.items():

@@ -16,6 +16,7 @@ settings.load_profile("house")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Say how much of the live table is run, and which sample."""
     parser.addoption("--whole", action="store_true", help="run every live case, not a sample")
+    parser.addoption("--kind", help="only these live cases: single, variation, pair or healthy")
     # By the environment: the processes that share the tests out must draw the same.
     seed = int(os.environ.setdefault("POLYAI_DIAG_SEED", str(secrets.randbelow(10**6))))
     parser.addoption("--seed", type=int, default=seed, help="of the sample")

@@ -32,12 +32,16 @@ def observation(
     )
 
 
-def step_results(seen: Mapping[str, Sequence[Observation]]) -> tuple[StepResult, ...]:
+def step_results(
+    seen: Mapping[str, Sequence[Observation]],
+    data: Mapping[str, dict[str, Json]] | None = None,
+) -> tuple[StepResult, ...]:
     """Make all steps: each ended as what was seen of it last; the others were not asked for."""
-    return tuple(_step(name, tuple(seen.get(name, ()))) for name in STEP_NAMES)
+    told = data or {}
+    return tuple(_step(n, tuple(seen.get(n, ())), told.get(n, {})) for n in STEP_NAMES)
 
 
-def _step(name: str, observations: tuple[Observation, ...]) -> StepResult:
+def _step(name: str, observations: tuple[Observation, ...], data: dict[str, Json]) -> StepResult:
     if not observations:
         return StepResult(name=name, status=Status.SKIPPED, reason=NOT_ASKED)
     deciding = [o for o in observations if o.operation != _BESIDE]
@@ -46,5 +50,6 @@ def _step(name: str, observations: tuple[Observation, ...]) -> StepResult:
         name=name,
         status=Status.FAILED if failed else Status.PASSED,
         reason="so the paste says" if failed else "",
+        data=data,
         observations=observations,
     )

@@ -1,4 +1,4 @@
-"""What a customer pasted, judged: a frame, a log of frames, an error message, an SDP. Pure.
+"""What a customer pasted, judged: frames, a log, an error message, an SDP, statistics. Pure.
 
 Causes are named by the rules that judge a run: the paste is retold as a record first.
 """
@@ -21,6 +21,7 @@ from polyai_diag.analysis.pasted_log import Entry, is_description, is_frame, sca
 from polyai_diag.analysis.retold import Retelling
 from polyai_diag.analysis.sdp_compare import pair_issues
 from polyai_diag.analysis.sdp_lint import OPUS_CAUSES, lint_sdp
+from polyai_diag.analysis.statistics import statistics_in, statistics_record
 from polyai_diag.model import Evidence, Finding, Issue, Json, Severity
 
 if TYPE_CHECKING:
@@ -64,6 +65,11 @@ def read_paste(text: str, now: datetime) -> Pasted | None:
         issues = tuple(lint_sdp(text))
         return Pasted("a session description", issues, _of_description(text, "", now), now)
     body = _json(text)
+    if stats := statistics_in(body):
+        record = statistics_record(stats, now)
+        return Pasted(
+            "a call's statistics (getStats)", (), causes.judge(record), now, record=record
+        )
     if is_description(body):
         return _description(body, now)
     if is_frame(body) or isinstance(body, str):

@@ -135,7 +135,8 @@ class Facts:
 
 Rule = Callable[[Facts], Iterator[Evidence | Seen]]
 Effect = Callable[[Facts], Severity]
-Condition = Callable[[Facts], bool]
+Condition = Callable[[Facts, str], bool]
+"""Of the facts, and of the cause that might be explained."""
 
 
 @dataclass(frozen=True)
@@ -206,7 +207,7 @@ class Judged(NamedTuple):
 
     evidence: list[Evidence]
     severity: Severity
-    explains: bool
+    explains: frozenset[str]  # of what it can explain, what it does explain here
 
 
 Limit = Callable[[Callable[[], Judged]], Judged]
@@ -285,12 +286,13 @@ def _judged(row: Cause, facts: Facts) -> Judged:
     """Apply a rule, with all that its row computes."""
     evidence = list(_evidence(row, facts))
     if not evidence:
-        return Judged([], Severity.INFO, explains=False)
+        return Judged([], Severity.INFO, frozenset())
     broken = Severity.CRITICAL if facts.broken(*row.breaks) else Severity.WARNING
+    holds = row.explains_if
     return Judged(
         evidence,
-        severity=row.effect(facts) if row.effect else broken,
-        explains=row.explains_if is None or row.explains_if(facts),
+        row.effect(facts) if row.effect else broken,
+        frozenset(other for other in row.explains if holds is None or holds(facts, other)),
     )
 
 
@@ -333,10 +335,9 @@ def _as_grave_as_explained(findings: list[Finding]) -> Iterator[Finding]:
 def _explaining(row: Cause, facts: Facts, present: dict[str, Judged]) -> Iterator[str]:
     own = present[row.id].evidence
     for other_id, judged in present.items():
-        other = CAUSES[other_id]
-        if row.id not in other.explains or not judged.explains:
+        if row.id not in judged.explains:
             continue
-        if not other.per_host or _hosts(facts, judged.evidence) & _hosts(facts, own):
+        if not CAUSES[other_id].per_host or _hosts(facts, judged.evidence) & _hosts(facts, own):
             yield other_id
 
 

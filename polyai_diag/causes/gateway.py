@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from polyai_diag.causes.engine import Facts, Layer, Seen, cause
+from polyai_diag.causes.network import broken_tls
 from polyai_diag.failures import Failure
 from polyai_diag.model import Actor
 
@@ -66,7 +67,7 @@ def _page_text(body: str) -> str:
     explains=("ice-servers-unavailable",),
 )
 def proxy_blocks_websocket(facts: Facts) -> Iterator[Evidence | Seen]:
-    """CONNECT refused, a login wanted, the upgrade stripped, or a block page in place of 101."""
+    """CONNECT refused, a login wanted, the tunnel cut, the upgrade stripped, or a block page."""
     for seen in facts.failed("proxy_connect"):
         to_a_turn_server = seen.note("url") is not None
         if not seen.note("not_measured") and not to_a_turn_server:
@@ -77,6 +78,10 @@ def proxy_blocks_websocket(facts: Facts) -> Iterator[Evidence | Seen]:
     for seen in _refused_upgrades(facts):
         if said := _blocked(seen):
             yield seen.says(said)
+    for tunnel in facts.succeeded("proxy_connect", step="gateway"):
+        for seen in broken_tls(facts):
+            yield tunnel.says(f"{tunnel.observation.endpoint} agreed to CONNECT")
+            yield seen
 
 
 @cause(
@@ -85,15 +90,17 @@ def proxy_blocks_websocket(facts: Facts) -> Iterator[Evidence | Seen]:
     layer=Layer.HTTP,
     title="There is no signaling endpoint at this URL",
     remedy=(
-        "Check host, port and path: PolyAI's is "
+        "Check scheme, host, port and path: PolyAI's is "
         "wss://webrtc-gateway.REGION.platform.polyai.app/api/v1/webrtc/signal."
     ),
     reference="RFC 6455 §4.1",
     breaks=("gateway",),
-    explains=("ice-servers-unavailable",),
+    explains=("ice-servers-unavailable", "websocket-refused"),
 )
 def wrong_endpoint(facts: Facts) -> Iterator[Evidence | Seen]:
     """404, 200 or a redirect in place of 101, or something that is no WebSocket server at all."""
+    for seen in facts.succeeded("tls_chain", step="gateway", plain_url=True):
+        yield seen.says(f"{seen.observation.endpoint} speaks TLS: the URL must begin with wss://")
     for seen in _refused_upgrades(facts):
         if seen.note("status") in _NOT_A_WEBSOCKET and not _blocked(seen):
             yield seen.says(f"HTTP {seen.note('status')} where 101 (Switching Protocols) was due")

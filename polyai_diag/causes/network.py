@@ -127,6 +127,12 @@ def captive_portal(facts: Facts) -> Iterator[Evidence | Seen]:
         yield seen.says(f"{seen.observation.endpoint}: {seen.note('detail')}")
 
 
+def broken_tls(facts: Facts) -> Iterator[Seen]:
+    """Handshakes with the gateway that were cut off, or never answered."""
+    broken = (Failure.GENERIC_TIMEOUT, Failure.CONNECTION_RESET)
+    yield from facts.failed("tls_handshake", failures=broken, step="gateway")
+
+
 @cause(
     "gateway-unreachable",
     acts=Actor.NETWORK,
@@ -142,8 +148,8 @@ def gateway_unreachable(facts: Facts) -> Iterator[Evidence | Seen]:
     for seen in facts.failed("tcp_connect", step="gateway"):
         if seen.note("host") not in up:
             yield seen
-    broken = (Failure.GENERIC_TIMEOUT, Failure.CONNECTION_RESET)
-    yield from facts.failed("tls_handshake", failures=broken, step="gateway")
+    if not any(facts.succeeded("proxy_connect", step="gateway")):
+        yield from broken_tls(facts)
 
 
 def _effect_of_interception(facts: Facts) -> Severity:

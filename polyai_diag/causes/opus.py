@@ -42,7 +42,7 @@ def _as_grave_as_its_issues(cause_id: str) -> Effect:
     return effect
 
 
-def _caps_the_sound(facts: Facts) -> bool:
+def _caps_the_sound(facts: Facts, _explained: str) -> bool:
     found = _issues(facts, "opus-misconfigured")
     return any(issue["path"].endswith(_CAPS) for _, issue in found)
 

@@ -36,9 +36,15 @@ An agent's speech that is sent in bursts makes its packets uneven, and leaves th
 _GATEWAY = "the gateway"
 _SOUND = (
     *("audio-dropouts", "audio-distorted", "audio-channel-fault", "audio-too-quiet"),
-    *("audio-narrowband", "audio-wrong-rate", "echo-heard", "clock-drift"),
+    *("audio-wrong-rate", "echo-heard", "clock-drift"),
 )
 """What a gateway makes up for packets that are missing or late is another sound than was sent."""
+
+_ASKED = {
+    "stun-unreachable": ("stun_binding",),
+    "turn-unreachable": ("tcp_connect", "tls_handshake", "turn_challenge", "turn_allocate"),
+}
+_SILENCE = (Failure.GENERIC_TIMEOUT, Failure.INTERRUPTED)
 
 UNDELIVERED_LEAST, UNDELIVERED_LEAST_ECHO = 250, 100
 """Packets sent before a report on them is due (RFC 3550 §6.2); fewer where none came back."""
@@ -89,7 +95,7 @@ def no_audio_sent(facts: Facts) -> Iterator[Evidence | Seen]:
             yield Evidence(step=name, text="The call is connected: 0 packets sent")
 
 
-def _has_nothing_to_echo(facts: Facts) -> bool:
+def _has_nothing_to_echo(facts: Facts, _explained: str) -> bool:
     """Whether the gateway sends nothing, or an echo of nothing."""
     for _, data in _calls(facts):
         is_echo = data.get("mode") == "echo" and _count(data, "packets_received") > 0
@@ -238,11 +244,14 @@ def _is_heavy(facts: Facts) -> bool:
     return bool(_over(facts, LOSS_FAIL_PERCENT, ROUND_TRIP_FAIL_PERCENT))
 
 
-def _breaks_more(facts: Facts) -> bool:
+def _breaks_more(facts: Facts, explained: str) -> bool:
     """Whether retries are likely to be lost as well, and sound is made up for what is missing.
 
     That there is loss is certain by then: how much is taken as it was measured.
     """
+    refused = facts.failed(*_ASKED.get(explained, ()))
+    if any(seen.observation.failure not in _SILENCE for seen in refused):
+        return False  # loss answers nothing
     proofs = _over(facts, LOSS_WARN_PERCENT, ROUND_TRIP_WARN_PERCENT)
     each_way = [one.lost / one.due for one in proofs if not one.host]
     round_trips = [one for one in proofs if one.host]
@@ -268,7 +277,7 @@ def _breaks_more(facts: Facts) -> bool:
     explains=(
         *("setup-slow", "signaling-timeout", "stun-unreachable", "turn-unreachable"),
         *("ice-failed", "ice-disconnected", "dtls-failed", "no-audio-received"),
-        *("high-latency", "high-jitter", *_SOUND),
+        *_SOUND,
     ),
     explains_if=_breaks_more,
 )

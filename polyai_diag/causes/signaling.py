@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from polyai_diag.causes.engine import Facts, Layer, Seen, cause
+from polyai_diag.causes.refusals import ENDED_BY_IT, errors, in_words
 from polyai_diag.failures import Failure
 from polyai_diag.model import Actor, Severity
 
@@ -118,11 +119,12 @@ def signaling_lost(facts: Facts) -> Iterator[Evidence | Seen]:
     layer=Layer.SIGNALING,
     title="The agent could not be started",
     remedy="Check that the agent is deployed; then send PolyAI this report.",
-    breaks=("signaling",),
+    breaks=("signaling", "call", "audio"),
+    explains=ENDED_BY_IT,
 )
 def agent_failure(facts: Facts) -> Iterator[Evidence | Seen]:
     """AGENT_FAILURE."""
-    yield from _answered(facts, "AGENT_FAILURE")
+    yield from map(in_words, errors(facts, "AGENT_FAILURE"))
 
 
 @cause(
@@ -131,11 +133,12 @@ def agent_failure(facts: Facts) -> Iterator[Evidence | Seen]:
     layer=Layer.SIGNALING,
     title="The gateway could not set the media up",
     remedy="Try again; if it stays, send PolyAI this report.",
-    breaks=("signaling",),
+    breaks=("signaling", "call", "audio"),
+    explains=ENDED_BY_IT,
 )
 def media_bridge_failure(facts: Facts) -> Iterator[Evidence | Seen]:
     """MEDIA_BRIDGE_FAILURE."""
-    yield from _answered(facts, "MEDIA_BRIDGE_FAILURE")
+    yield from map(in_words, errors(facts, "MEDIA_BRIDGE_FAILURE"))
 
 
 @cause(
@@ -144,13 +147,14 @@ def media_bridge_failure(facts: Facts) -> Iterator[Evidence | Seen]:
     layer=Layer.SIGNALING,
     title="The gateway reports an error of its own",
     remedy="Try again; if it stays, send PolyAI this report.",
-    breaks=("signaling",),
+    breaks=("signaling", "call", "audio"),
+    explains=ENDED_BY_IT,
 )
 def gateway_error(facts: Facts) -> Iterator[Evidence | Seen]:
     """HANDLER_ERROR, or a code that nobody knows."""
-    for seen in facts.failed("offer_answer", failures=[Failure.GATEWAY_ERROR]):
+    for seen in errors(facts):
         if seen.note("code") not in _CODES_WITH_A_CAUSE:
-            yield seen.says(f"Offer answered {seen.note('code')}: {seen.note('message')}")
+            yield in_words(seen)
 
 
 @cause(
@@ -164,7 +168,7 @@ def gateway_error(facts: Facts) -> Iterator[Evidence | Seen]:
 )
 def setup_slow(facts: Facts) -> Iterator[Evidence | Seen]:
     """All stages together take over 5 s, each of them well: which one is slow."""
-    if not any(facts.succeeded("offer_answer")):
+    if _quickest(facts, "offer_answer") is None:
         return
     stages = [s for s in (_quickest(facts, operation) for operation in _SETUP) if s is not None]
     first_audio_ms = _first_audio_ms(facts)
@@ -185,7 +189,7 @@ def setup_slow(facts: Facts) -> Iterator[Evidence | Seen]:
 def _quickest(facts: Facts, operation: str) -> Seen | None:
     step = "gateway" if operation in ("dns_lookup", "tcp_connect", "tls_handshake") else None
     return min(
-        facts.succeeded(operation, step=step),
+        (s for s in facts.succeeded(operation, step=step) if not s.note("code")),  # no refusal
         key=lambda seen: seen.observation.duration_ms,
         default=None,
     )
@@ -194,8 +198,3 @@ def _quickest(facts: Facts, operation: str) -> Seen | None:
 def _first_audio_ms(facts: Facts) -> float:
     value = facts.step("audio").data.get("first_audio_ms")
     return value if isinstance(value, int | float) else 0.0
-
-
-def _answered(facts: Facts, code: str) -> Iterator[Evidence]:
-    for seen in facts.failed("offer_answer", code=code):
-        yield seen.says(f"Offer answered {code}: {seen.note('message')}")

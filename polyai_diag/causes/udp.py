@@ -306,7 +306,7 @@ def _no_public_peer(facts: Facts) -> bool:
     breaks=("call",),
     effect=_effect_of_symmetric_nat,
     explains=("ice-failed", "turn-not-configured"),
-    explains_if=_no_public_peer,
+    explains_if=lambda facts, _explained: _no_public_peer(facts),
 )
 def symmetric_nat(facts: Facts) -> Iterator[Evidence | Seen]:
     """One socket, one public address, and a port that differs by destination.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from polyai_diag.causes.clock import token_failure
 from polyai_diag.causes.engine import Facts, Layer, Seen, cause
+from polyai_diag.causes.refusals import ENDED_BY_IT, answer_to_offer, errors, in_words
 from polyai_diag.failures import Failure
 from polyai_diag.model import Actor, Evidence, Guide
 
@@ -14,16 +15,30 @@ if TYPE_CHECKING:
 
 _STEPS_THAT_NEED_A_TOKEN = ("gateway", "signaling")
 """The first fails for the token alone where every region refuses it."""
-_HIDES = ("token-rejected", "ice-servers-unavailable")
+_HIDES = ("token-rejected", "ice-servers-unavailable", "signaling-closed")
+"""A gateway may hang up on a bad token without an error."""
+
+
+def _is_the_gateways_reason(facts: Facts, explained: str) -> bool:
+    """Whether the token is why there are no ICE servers, or why the gateway hung up."""
+    match explained:
+        case "ice-servers-unavailable":
+            refused = facts.failed("ice_servers_fetch")
+            return all(seen.note("status") in (401, 403) for seen in refused)
+        case "signaling-closed":
+            return not any(_taken(facts))
+        case _:
+            return True
 
 
 def _unauthorized(facts: Facts) -> Iterator[Seen]:
     """The gateway's two ways to say that it does not take the token.
 
-    A region that refuses it proves nothing where another takes it: a token belongs to one.
+    A region that refuses it proves nothing where another takes it: a token belongs to one. Nor
+    does the refusal of ICE servers where the offer was answered.
     """
-    yield from facts.failed("offer_answer", code="UNAUTHORIZED")
-    if not any(_taken(facts)):
+    yield from errors(facts, "UNAUTHORIZED")
+    if not any(_taken(facts)) and answer_to_offer(facts) is None:
         yield from facts.failed("ice_servers_fetch", status=401)
 
 
@@ -36,19 +51,19 @@ def _token_fault(facts: Facts, failure: Failure) -> Iterator[Evidence | Seen]:
     found = [seen for seen in facts.seen("token_read") if token_failure(facts, seen) is failure]
     for seen in found:
         by_gateway = seen.observation.failure is not failure
-        said = "by the gateway's clock it is out of date" if by_gateway else seen.note("detail")
-        yield seen.says(f"The token: {said}")
+        fault = "by the gateway's clock it is out of date" if by_gateway else seen.note("detail")
+        yield seen.says(f"The token: {fault}")
     if found:
         yield from _said(_unauthorized(facts))
 
 
 def _said(refusals: Iterator[Seen]) -> Iterator[Evidence]:
     for seen in refusals:
-        if seen.observation.operation == "offer_answer":
-            yield seen.says(f"Offer answered {seen.note('code')}: {seen.note('message')}")
+        if seen.observation.operation == "ice_servers_fetch":
+            told = f"{seen.observation.endpoint} answered {seen.note('status')}"
+            yield seen.says(f"{told}: the token is not good in this region")
         else:
-            said = f"{seen.observation.endpoint} answered {seen.note('status')}"
-            yield seen.says(f"{said}: the token is not good in this region")
+            yield in_words(seen)
 
 
 @cause(
@@ -60,6 +75,7 @@ def _said(refusals: Iterator[Seen]) -> Iterator[Evidence]:
     remedy="Put the connector token into the offer's authToken field, at the top of the frame.",
     breaks=_STEPS_THAT_NEED_A_TOKEN,
     explains=_HIDES,
+    explains_if=_is_the_gateways_reason,
 )
 def token_missing(facts: Facts) -> Iterator[Evidence | Seen]:
     """No token was given, or an empty one."""
@@ -79,6 +95,7 @@ def token_missing(facts: Facts) -> Iterator[Evidence | Seen]:
     reference="RFC 7519 §3",
     breaks=_STEPS_THAT_NEED_A_TOKEN,
     explains=_HIDES,
+    explains_if=_is_the_gateways_reason,
 )
 def token_malformed(facts: Facts) -> Iterator[Evidence | Seen]:
     """Its form is wrong, whatever the gateway says."""
@@ -97,6 +114,7 @@ def token_malformed(facts: Facts) -> Iterator[Evidence | Seen]:
     reference="RFC 7519 §4.1.4",
     breaks=_STEPS_THAT_NEED_A_TOKEN,
     explains=_HIDES,
+    explains_if=_is_the_gateways_reason,
 )
 def token_expired(facts: Facts) -> Iterator[Evidence | Seen]:
     """Its `exp` has passed."""
@@ -113,6 +131,7 @@ def token_expired(facts: Facts) -> Iterator[Evidence | Seen]:
     reference="RFC 7519 §4.1.5",
     breaks=_STEPS_THAT_NEED_A_TOKEN,
     explains=_HIDES,
+    explains_if=_is_the_gateways_reason,
 )
 def token_not_yet_valid(facts: Facts) -> Iterator[Evidence | Seen]:
     """Its `nbf` or `iat` lies in the future."""
@@ -129,8 +148,9 @@ def token_not_yet_valid(facts: Facts) -> Iterator[Evidence | Seen]:
         "Check that the token belongs to this agent and this region. A Studio token goes stale "
         "when the agent is deployed again: fetch a new one."
     ),
-    breaks=_STEPS_THAT_NEED_A_TOKEN,
-    explains=("ice-servers-unavailable",),
+    breaks=(*_STEPS_THAT_NEED_A_TOKEN, "call", "audio"),
+    explains=("ice-servers-unavailable", "signaling-closed", *ENDED_BY_IT),
+    explains_if=_is_the_gateways_reason,
 )
 def token_rejected(facts: Facts) -> Iterator[Evidence | Seen]:
     """Well-formed, in date, sent, and refused."""
@@ -153,12 +173,14 @@ def token_rejected(facts: Facts) -> Iterator[Evidence | Seen]:
     guide=Guide.UNAUTHORIZED,
     title="The gateway forbids this request",
     remedy="Leave the mode out, or ask PolyAI to allow it for this account.",
-    breaks=("signaling",),
+    breaks=("signaling", "call", "audio"),
+    explains=ENDED_BY_IT,
 )
 def request_forbidden(facts: Facts) -> Iterator[Evidence | Seen]:
     """FORBIDDEN, other than to the audio step's own wish for an echo."""
-    for seen in facts.failed("offer_answer", code="FORBIDDEN"):
-        yield seen.says(f"Offer with mode {seen.note('mode')} answered FORBIDDEN")
+    for seen in errors(facts, "FORBIDDEN"):
+        mode = seen.note("mode")
+        yield seen.says(f"Offer with mode {mode} answered FORBIDDEN") if mode else in_words(seen)
 
 
 @cause(
@@ -168,9 +190,10 @@ def request_forbidden(facts: Facts) -> Iterator[Evidence | Seen]:
     guide=Guide.UNAUTHORIZED,
     title="The gateway cannot take the offer as it is",
     remedy="Compare the offer with the documentation: `polyai-diag analyze FILE` names its faults.",
-    breaks=("signaling",),
+    breaks=("signaling", "call", "audio"),
+    explains=ENDED_BY_IT,
 )
 def request_invalid(facts: Facts) -> Iterator[Evidence | Seen]:
     """INVALID_ARGUMENT or INVALID_MESSAGE."""
     for code in ("INVALID_ARGUMENT", "INVALID_MESSAGE"):
-        yield from _said(facts.failed("offer_answer", code=code))
+        yield from _said(errors(facts, code))

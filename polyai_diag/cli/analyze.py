@@ -40,7 +40,8 @@ def _paste(name: str, text: str, *, as_json: bool) -> int:
     if pasted is None:
         raise UsageError(
             f"{name}: neither a frame (JSON) nor a log of frames, an error message known here, a "
-            f"session description (v=0 …), a report of ours, a recording ({', '.join(_SOUNDS)})"
+            f"session description (v=0 …), a call's statistics (getStats() as JSON), a "
+            f"report of ours, a recording ({', '.join(_SOUNDS)})"
         )
     if as_json:
         print(_as_json(name, pasted))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import aioice.ice
 import aioice.stun
 from aiortc.rtcdtlstransport import X509_DIGEST_ALGORITHMS, certificate_digest
+
+from polyai_diag.redact import LogFilter
 
 if TYPE_CHECKING:
     import ssl
@@ -37,6 +40,7 @@ def _get_host_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
 
 
 aioice.ice.get_host_addresses = _get_host_addresses
+logging.getLogger("aiortc.rtcpeerconnection").addFilter(LogFilter())  # it logs descriptions
 
 
 @contextlib.contextmanager

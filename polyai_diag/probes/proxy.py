@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import urllib.request
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -13,9 +14,11 @@ import h11
 from polyai_diag.failures import Failure
 from polyai_diag.probes.dns import look_up
 from polyai_diag.probes.net import CONNECT_TIMEOUT_S, open_tcp
+from polyai_diag.secret import Secret
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Iterator
 
     from polyai_diag.model import Json
     from polyai_diag.probes.trace import Known, Seen, Trace
@@ -46,6 +49,22 @@ def proxy_name(proxy: str) -> str:
     """Return the proxy without its login: fit to be shown."""
     parts = urlsplit(_with_scheme(proxy))
     return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
+
+
+def logins(target: Target) -> Iterator[Secret]:
+    """Yield `name:password` of every proxy that is set, in use or not."""
+    given = [target.proxy.reveal()] if target.proxy else []
+    for proxy in (*given, *urllib.request.getproxies().values()):
+        with contextlib.suppress(ValueError):  # what is no URL has no login
+            login = _login_in(urlsplit(_with_scheme(proxy)))
+            if login is not None:
+                yield login
+
+
+def _login_in(proxy: SplitResult) -> Secret | None:
+    if proxy.username is None:
+        return None
+    return Secret(f"{unquote(proxy.username)}:{unquote(proxy.password or '')}")
 
 
 async def connect_through(
@@ -114,7 +133,7 @@ async def _ask_connect(
     loop = asyncio.get_running_loop()
     http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
     authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    headers = [("Host", authority), *_login(proxy)]
+    headers = [("Host", authority), *_login_header(proxy)]
     request = h11.Request(method="CONNECT", target=authority, headers=headers)
     await loop.sock_sendall(sock, http.send(request) or b"")
     event, read = http.next_event(), 0
@@ -132,11 +151,12 @@ async def _ask_connect(
     return False
 
 
-def _login(proxy: SplitResult) -> list[tuple[str, str]]:
-    if proxy.username is None:
+def _login_header(proxy: SplitResult) -> list[tuple[str, str]]:
+    login = _login_in(proxy)
+    if login is None:
         return []
-    login = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
-    return [("Proxy-Authorization", f"Basic {base64.b64encode(login.encode()).decode()}")]
+    basic = base64.b64encode(login.reveal().encode()).decode()
+    return [("Proxy-Authorization", f"Basic {basic}")]
 
 
 async def _note_refusal(

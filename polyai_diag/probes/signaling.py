@@ -58,6 +58,8 @@ class Signaling:
         self._on_candidate: Callable[[IceCandidate], None] | None = None
         self.session_id: str | None = None
         self.others: list[str] = []
+        self.error: Refused | None = None  # the last, since the offer; also after its answer
+        self.error_s = 0.0
         self.ended = asyncio.Event()
         self.closed_by_gateway = False
         self.close_code: int | None = None
@@ -75,6 +77,7 @@ class Signaling:
         """
         while not self._answers.empty():
             self._answers.get_nowait()
+        self.error = None
         await self._connection.send(offer)
         try:
             async with asyncio.timeout(timeout_s):
@@ -169,7 +172,8 @@ class Signaling:
             case IceCandidate():
                 self._hold(frame)
             case ErrorFrame():
-                self._answer(Refused(frame))
+                self.error, self.error_s = Refused(frame), time.monotonic()
+                self._answer(self.error)
             case Close():
                 self.closed_by_gateway = True
                 self._note_end()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from polyai_diag.target import Target
 
 UPGRADE_TIMEOUT_S = 5.0
+_log = logging.getLogger(__name__)
+_log.setLevel(logging.INFO)  # below it the library logs frames, and the token is in one
 _HTTP_STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})")
 MAX_MESSAGE_BYTES = 512 * 1024
 
@@ -109,7 +112,7 @@ async def _start(
     uri = parse_uri(target.url)
 
     def factory() -> _Connection:
-        protocol = ClientProtocol(uri, max_size=MAX_MESSAGE_BYTES)
+        protocol = ClientProtocol(uri, max_size=MAX_MESSAGE_BYTES, logger=_log)
         return _Connection(protocol, close_timeout=1)
 
     if not target.secure:

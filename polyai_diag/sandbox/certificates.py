@@ -11,11 +11,15 @@ THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
 
 class Authority:
-    """An authority that nobody knows but those who are given its certificate."""
+    """An authority that nobody knows but those who are given its certificate.
 
-    def __init__(self, organization: str) -> None:
-        self._ca = trustme.CA(organization_name=organization)
-        self.pem = self._ca.cert_pem.bytes()
+    `in_steps`: it signs for another authority, which signs for the hosts.
+    """
+
+    def __init__(self, organization: str, *, in_steps: bool = False) -> None:
+        root = trustme.CA(organization_name=organization)
+        self._ca = root.create_child_ca() if in_steps else root
+        self.pem = root.cert_pem.bytes()
 
     def server_context(
         self, *names: str, valid_days: tuple[float, float] | None = None
@@ -36,3 +40,12 @@ class Authority:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.load_verify_locations(cadata=self.pem.decode())
         return context
+
+
+def self_signed_context() -> ssl.SSLContext:
+    """Return a context with a certificate that its own key has signed, and that names no host."""
+    itself = trustme.CA(organization_name="A server by itself")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate = trustme.LeafCert(itself.private_key_pem.bytes(), itself.cert_pem.bytes(), [])
+    certificate.configure_cert(context)
+    return context

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from polyai_diag.model import InputError
 from polyai_diag.sandbox.settings import (
     GatewayFaults,
+    Page,
     PathFaults,
     ProxyMode,
     SoundFaults,
@@ -97,7 +98,7 @@ _REACHING_THE_GATEWAY = {
         "The signaling URL is wrong: its path answers 404.", gateway={"move_signaling": True}
     ),
     "websocket-refused": Fault(
-        "The gateway answers the upgrade with 503.", gateway={"upgrade_status": 503}
+        "The gateway answers the upgrade with 503.", gateway={"upgrade": Page(503)}
     ),
     "signaling-timeout": Fault(
         "The gateway takes the offer and never answers.", gateway={"answer_nothing": True}
@@ -115,7 +116,7 @@ _REACHING_THE_GATEWAY = {
     ),
     "ice-servers-unavailable": Fault(
         "The gateway answers 500 where ICE servers are asked for.",
-        gateway={"ice_servers_status": 500},
+        gateway={"ice_servers": Page(500)},
     ),
     "agent-failure": Fault(
         "The agent cannot be started.",

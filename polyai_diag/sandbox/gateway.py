@@ -6,6 +6,7 @@ It speaks as the published clients expect, on 127.0.0.1 alone.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import time
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from polyai_diag.media.aiortc_taps import Address
     from polyai_diag.model import Json
     from polyai_diag.sandbox.calls import Call
-    from polyai_diag.sandbox.settings import GatewayFaults, PathFaults, SoundFaults
+    from polyai_diag.sandbox.settings import GatewayFaults, Page, PathFaults, SoundFaults
     from polyai_diag.sandbox.tokens import Tokens
 
 HOST = "127.0.0.1"
@@ -101,23 +102,27 @@ class Gateway:
 
     # --- HTTP ---------------------------------------------------------------------------------
 
-    def _process_request(self, connection: ServerConnection, request: Request) -> Response | None:
+    async def _process_request(
+        self, connection: ServerConnection, request: Request
+    ) -> Response | None:
         url = urlsplit(request.path)
         faults = self.config.faults
         if url.path == (_MOVED_SIGNALING_PATH if faults.move_signaling else SIGNALING_PATH):
-            return _failing(connection, faults.upgrade_status)
+            await _wait(connection, faults.upgrade_after_s)
+            return _shown(connection, faults.upgrade) if faults.upgrade else None
         if url.path == "/health":
             health = {"status": "healthy", "activeSessions": len(self.calls)}
             return _json(connection, HTTPStatus.OK, health)
         if url.path == ICE_SERVERS_PATH:
+            await _wait(connection, faults.ice_servers_after_s)
             return self._ice_servers(connection, request, url.query)
         return connection.respond(HTTPStatus.NOT_FOUND, "404 page not found\n")
 
     def _ice_servers(self, connection: ServerConnection, request: Request, query: str) -> Response:
         if request.method == "OPTIONS":
             return _preflight(connection)
-        if failing := _failing(connection, self.config.faults.ice_servers_status):
-            return failing
+        if page := self.config.faults.ice_servers:
+            return _shown(connection, page)
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             token = parse_qs(query).get("token", [""])[0]
@@ -135,8 +140,22 @@ class Gateway:
         await Signaling(self, socket).run()
 
 
-def _failing(connection: ServerConnection, status: int | None) -> Response | None:
-    return connection.respond(status, f"{HTTPStatus(status).phrase}\n") if status else None
+async def _wait(connection: ServerConnection, for_s: float) -> None:
+    """Keep the client waiting, for as long as it does."""
+    if for_s > 0:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(for_s):
+                await connection.wait_closed()
+
+
+def _shown(connection: ServerConnection, page: Page) -> Response:
+    status = HTTPStatus(page.status)
+    response = connection.respond(status, page.body or f"{status.phrase}\n")
+    del response.headers["Content-Type"]
+    response.headers["Content-Type"] = page.content_type
+    if page.location:
+        response.headers["Location"] = page.location
+    return response
 
 
 def _json(connection: ServerConnection, status: HTTPStatus, body: dict[str, Any]) -> Response:

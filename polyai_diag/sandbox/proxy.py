@@ -22,10 +22,16 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 _REGIONS_GATEWAY = re.compile(r"webrtc-gateway\.[a-z0-9-]+\.platform\.polyai\.app")
 _CONNECT = re.compile(r"CONNECT (?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+):(?P<port>\d{1,5}) HTTP/1")
-_INTERCEPTS = (ProxyMode.INTERCEPT, ProxyMode.STRIP_UPGRADE)
+_INTERCEPTS = (
+    ProxyMode.INTERCEPT,
+    ProxyMode.INTERCEPT_IN_STEPS,
+    ProxyMode.STRIP_UPGRADE,
+    ProxyMode.BLOCK_PAGE,
+)
 _HEAD_BYTES = 16 * 1024
 _HEAD_S = 10.0
 _HANDSHAKE_S = 5.0
+_SLOW_S = 2.0
 _CHUNK_BYTES = 64 * 1024
 _Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 _HOP_BY_HOP = (b"upgrade:", b"connection:", b"sec-websocket-")  # RFC 9110 §7.6.1, and its company
@@ -45,7 +51,8 @@ class Proxy:
     """
 
     def __init__(self, mode: ProxyMode, upstream: Upstream) -> None:
-        self.authority = Authority("Sandbox inspecting proxy")
+        in_steps = mode is ProxyMode.INTERCEPT_IN_STEPS
+        self.authority = Authority("Sandbox inspecting proxy", in_steps=in_steps)
         self._mode = mode
         self._upstream = upstream
         self._login = f"sandbox:{secrets.token_urlsafe(12)}"
@@ -100,8 +107,18 @@ class Proxy:
             writer.write(_page("400 Bad Request", "This proxy takes CONNECT HOST:PORT alone."))
             return
         host, port = asked["host"].strip("[]"), int(asked["port"])
+        if self._mode is ProxyMode.HANG_UP:
+            return
+        if self._mode is ProxyMode.SILENT:
+            await reader.read()  # until the client goes
+            return
+        if self._mode is ProxyMode.SLOW:
+            await asyncio.sleep(_SLOW_S)
         if refusal := self._refusal(head):
             writer.write(refusal)
+        elif self._mode is ProxyMode.CUT:
+            writer.write(_ESTABLISHED)
+            await reader.read(1)
         elif self._mode in _INTERCEPTS:
             await self._intercept(host, port, (reader, writer))
         else:
@@ -111,6 +128,8 @@ class Proxy:
         match self._mode:
             case ProxyMode.REFUSE:
                 return _page("403 Forbidden", "Access denied: category “Internet telephony”.")
+            case ProxyMode.UNAVAILABLE:
+                return _page("503 Service Unavailable", "The host does not answer.")
             case ProxyMode.ASK_WINDOWS_LOGIN:
                 return _login_page("Negotiate", "NTLM")
             case ProxyMode.ASK_LOGIN:
@@ -143,6 +162,9 @@ class Proxy:
         writer.write(_ESTABLISHED)
         await writer.start_tls(context, ssl_handshake_timeout=_HANDSHAKE_S)
         head = await _head(reader)  # who only looks at the certificate goes before it
+        if self._mode is ProxyMode.BLOCK_PAGE:
+            writer.write(_page("200 OK", "This site is blocked by your organisation’s web filter."))
+            return
         try:
             server = await self._open(host, port)
         except OSError:

@@ -10,10 +10,11 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from polyai_diag.sandbox.certificates import THIS_MACHINE, Authority
+from polyai_diag.sandbox.certificates import THIS_MACHINE, Authority, self_signed_context
 from polyai_diag.sandbox.faults import Fault, played
 from polyai_diag.sandbox.gateway import HOST, SIGNALING_PATH, Gateway, GatewayConfig
 from polyai_diag.sandbox.proxy import Proxy, Upstream
+from polyai_diag.sandbox.strangers import listening
 from polyai_diag.sandbox.tokens import Tokens
 from polyai_diag.sandbox.turn import TurnServer
 from polyai_diag.target import Target, region_url
@@ -62,7 +63,8 @@ class Sandbox:
             self._gateway = await stack.enter_async_context(self._new_gateway(turn))
             if self._faults.proxy:
                 self._proxy = await stack.enter_async_context(self._new_proxy(self._faults.proxy))
-            self._url, self._token = self._url_called(stack), self._token_sent()
+            port = await self._port_called(stack)
+            self._url, self._token = self._url_called(port), self._token_sent()
             self._open = stack.pop_all()
         return self
 
@@ -142,11 +144,17 @@ class Sandbox:
 
     # --- what the customer has set ------------------------------------------------------------
 
-    def _url_called(self, stack: AsyncExitStack) -> str:
+    async def _port_called(self, stack: AsyncExitStack) -> int:
+        faults = self._faults.target
+        if faults.stranger:
+            context = self._authority.server_context(*THIS_MACHINE)
+            return await stack.enter_async_context(listening(faults.stranger, context))
+        return _closed_port(stack) if faults.closed_port else self._running.port
+
+    def _url_called(self, port: int) -> str:
         faults = self._faults.target
         if faults.region:
             return region_url(faults.region)
-        port = _closed_port(stack) if faults.closed_port else self._running.port
         return f"wss://{faults.host or HOST}:{port}{SIGNALING_PATH}"
 
     def _token_sent(self) -> str:
@@ -186,8 +194,10 @@ class Sandbox:
             path=self._faults.path,
             relayed_addresses=turn.relayed_addresses,
         )
-        days = faults.certificate_days
-        return Gateway(config, self._authority.server_context(*THIS_MACHINE, valid_days=days))
+        names, days = faults.certificate_names or THIS_MACHINE, faults.certificate_days
+        if faults.self_signed:
+            return Gateway(config, self_signed_context())
+        return Gateway(config, self._authority.server_context(*names, valid_days=days))
 
     def _new_proxy(self, mode: ProxyMode) -> Proxy:
         upstream = Upstream(self._running.port, self._authority.client_context())

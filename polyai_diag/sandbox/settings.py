@@ -7,10 +7,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+class Page(NamedTuple):
+    """An HTTP answer in place of the right one; `location` is where it sends the client."""
+
+    status: int
+    body: str = ""
+    content_type: str = "text/plain; charset=utf-8"
+    location: str = ""
 
 
 @dataclass(frozen=True)
@@ -25,10 +34,10 @@ class GatewayFaults:
     """Its certificate is valid from and until so many days from now."""
     move_signaling: bool = False
     """Signaling is served at another path than the one that clients are told."""
-    upgrade_status: int | None = None
-    """This HTTP status in place of 101."""
-    ice_servers_status: int | None = None
-    """This HTTP status in place of the ICE servers."""
+    upgrade: Page | None = None
+    """This in place of 101."""
+    ice_servers: Page | None = None
+    """This in place of the ICE servers."""
     refuse_offers: tuple[str, str] | None = None
     """An offer with a good token is answered with this error: code and message."""
     flat_errors: bool = False
@@ -36,11 +45,14 @@ class GatewayFaults:
     answer_nothing: bool = False
     """An offer is taken, and no frame follows."""
     answer_after_s: float = 0
-    """The answer takes so long."""
+    """The answer takes so long, and what comes in its place; an error does not."""
     omit_session_id: bool = False
     """The answer has no `sessionId`."""
     close_for_answer: tuple[int, str] | None = None
-    """The WebSocket is closed in place of the answer: code and reason (RFC 6455 §7.4)."""
+    """The WebSocket is closed in place of the answer: code and reason (RFC 6455 §7.4).
+
+    As clients see it: 1005 is a close without a code, 1006 an end without a close.
+    """
     signaling_lasts_s: float | None = None
     """The WebSocket is closed so long after the answer; the call's media lives on."""
     drop_udp: bool = False
@@ -63,6 +75,32 @@ class GatewayFaults:
     """The answer's direction, and what is done (RFC 3264 §6.1)."""
     send_silence: bool = False
     """What is sent is Opus-coded digital silence."""
+    upgrade_after_s: float = 0
+    """What answers the upgrade takes so long."""
+    ice_servers_after_s: float = 0
+    """The ICE servers take so long."""
+    certificate_names: tuple[str, ...] = ()
+    """Its certificate is made for these hosts, not for its own."""
+    self_signed: bool = False
+    """No authority has signed its certificate."""
+    frames_first: tuple[str | bytes, ...] = ()
+    """These messages go before whatever answers an offer, as they stand."""
+    frame_for_answer: str | bytes | None = None
+    """This message is sent in place of the answer, as it stands."""
+    error_after_s: float = 0
+    """An error takes so long."""
+    error_close: tuple[int, str] | None = None
+    """The WebSocket is closed after each error, as with `close_for_answer`."""
+    hush_errors: bool = False
+    """Errors are not sent: only what `error_close` says."""
+    signaling_ends: tuple[int, str] = (1001, "idle for too long")
+    """How the WebSocket ends after `signaling_lasts_s`, as with `close_for_answer`."""
+    fails_later: tuple[float, str, str] | None = None
+    """An error ends the call: so long after the answer, code and message."""
+    close_without_offer: tuple[float, int, str] | None = None
+    """A WebSocket without an offer is closed after so long, with this code and reason."""
+    errors_outlived: tuple[str, ...] = ()
+    """Errors of these codes follow the answer, and the call goes on."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +184,41 @@ class ProxyMode(StrEnum):
     """It ends TLS itself, with certificates of its own authority."""
     STRIP_UPGRADE = "strip-upgrade"
     """It intercepts, and asks the server without the Upgrade header."""
+    UNAVAILABLE = "unavailable"
+    """503: it does not reach the host."""
+    SILENT = "silent"
+    """It takes what is asked, and does not answer."""
+    HANG_UP = "hang-up"
+    """It closes the connection in place of an answer."""
+    BLOCK_PAGE = "block-page"
+    """It intercepts, and answers whatever is asked for with a page of its own."""
+    INTERCEPT_IN_STEPS = "intercept-in-steps"
+    """It intercepts, by an authority that another one vouches for."""
+    CUT = "cut"
+    """It says that it is connected, and closes when something is sent."""
+    SLOW = "slow"
+    """It lets through, two seconds later."""
+
+
+class Stranger(StrEnum):
+    """What listens in the gateway's place."""
+
+    RESET = "reset"
+    """TCP that is reset when the first bytes come."""
+    SILENT = "silent"
+    """TCP that takes everything, and says nothing."""
+    HANG_UP = "hang-up"
+    """TCP that is closed when the first bytes come."""
+    WEB = "web"
+    """A web server without TLS."""
+    ALERT = "alert"
+    """TLS that agrees to nothing: a fatal alert (RFC 8446 §6.2)."""
+    SHELL = "shell"
+    """TLS, and SSH within (RFC 4253 §4.2)."""
+    HUSH = "hush"
+    """TLS, and silence within."""
+    CUT = "cut"
+    """TLS, closed when something is asked."""
 
 
 @dataclass(frozen=True)
@@ -162,3 +235,5 @@ class TargetFaults:
     """This host is called."""
     closed_port: bool = False
     """A port is called where nothing listens."""
+    stranger: Stranger | None = None
+    """A port is called where this listens."""

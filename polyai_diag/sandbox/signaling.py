@@ -8,6 +8,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode
 
 from polyai_diag.protocol import (
     Close,
@@ -47,11 +48,14 @@ class Signaling:
         self._socket = socket
         self._call: Call | None = None
         self._held: list[IceCandidate] = []  # those that come before the offer
+        self._offered = False
         self._lost = False  # we have closed the socket, and the media lives on
 
     async def run(self) -> None:
         """Serve until the socket closes, and end its call."""
         async with asyncio.TaskGroup() as tasks:
+            if self._faults.close_without_offer is not None:
+                tasks.create_task(self._close_idle(*self._faults.close_without_offer))
             try:
                 async for text in self._socket:
                     await self._take(text, tasks)
@@ -78,16 +82,26 @@ class Signaling:
                 pass  # other types are for others; a gateway passes over them
 
     async def _take_offer(self, offer: Offer, tasks: asyncio.TaskGroup) -> None:
+        self._offered = True
+        for frame in self._faults.frames_first:
+            await self._socket.send(frame)
         if self._faults.answer_nothing:
             return
         if refusal := self._refusal(offer):
-            await self._refuse(*refusal)
-            return
-        if self._faults.close_for_answer:
-            await self._socket.close(*self._faults.close_for_answer)
+            if await self._stays_open(self._faults.error_after_s):
+                await self._refuse(*refusal)
             return
         if not await self._stays_open(self._faults.answer_after_s):
             return
+        if self._faults.close_for_answer:
+            await self._close(*self._faults.close_for_answer)
+            return
+        if self._faults.frame_for_answer is not None:
+            await self._socket.send(self._faults.frame_for_answer)
+            return
+        await self._take_call(offer, tasks)
+
+    async def _take_call(self, offer: Offer, tasks: asyncio.TaskGroup) -> None:
         call = Call(self._config, echo=offer.mode == "echo")
         self._call = call
         self._gateway.calls.add(call)
@@ -99,6 +113,8 @@ class Signaling:
             return
         tasks.create_task(self._watch(call))
         await self._send_answer(call.session_id, answer)
+        for code in self._faults.errors_outlived:
+            await self._refuse(code, "This frame was passed over")
         for candidate in self._held:
             await self._take_candidate(candidate)
         self._held.clear()
@@ -106,6 +122,8 @@ class Signaling:
             tasks.create_task(self._lose(self._faults.signaling_lasts_s))
         if self._faults.hangs_up_after_s is not None:
             tasks.create_task(self._hang_up(call, self._faults.hangs_up_after_s))
+        if self._faults.fails_later is not None:
+            tasks.create_task(self._fail(call, *self._faults.fails_later))
 
     def _refusal(self, offer: Offer) -> tuple[str, str] | None:
         if offer.token in (None, ""):
@@ -113,7 +131,7 @@ class Signaling:
         if not self._gateway.accepts(offer.token):
             return "UNAUTHORIZED", "Invalid authentication token"
         refused = self._faults.refuse_offers
-        return refused or self._refusal_of_mode(offer) or self._refusal_of_call()
+        return self._refusal_of_mode(offer) or refused or self._refusal_of_call()
 
     def _refusal_of_mode(self, offer: Offer) -> tuple[str, str] | None:
         if offer.mode and offer.mode not in MODES + LEGACY_MODES:
@@ -169,13 +187,24 @@ class Signaling:
         """Close the socket as a proxy does that has waited long enough; the call stays."""
         if self._call and await self._stays_open(after_s):
             self._lost = self._call is not None
-            await self._socket.close(1001, "idle for too long")
+            await self._close(*self._faults.signaling_ends)
+
+    async def _close_idle(self, after_s: float, code: int, reason: str) -> None:
+        if await self._stays_open(after_s) and not self._offered:
+            await self._close(code, reason)
 
     async def _hang_up(self, call: Call, after_s: float) -> None:
         """End the call as an agent does that has said goodbye."""
         if await self._stays_open(after_s) and self._call is call:
             with contextlib.suppress(ConnectionClosed):
                 await self._socket.send(close_frame(call.session_id))
+            await self._end_call()
+
+    async def _fail(self, call: Call, after_s: float, code: str, message: str) -> None:
+        """End the call as an agent does that has broken down."""
+        if await self._stays_open(after_s) and self._call is call:
+            with contextlib.suppress(ConnectionClosed):
+                await self._refuse(code, message)
             await self._end_call()
 
     async def _stays_open(self, for_s: float) -> bool:
@@ -203,7 +232,20 @@ class Signaling:
         frame = error_frame(None, code, message)
         if self._faults.flat_errors:
             frame = json.dumps({"type": "error", "code": code, "message": message})
-        await self._socket.send(frame)
+        if not self._faults.hush_errors:
+            await self._socket.send(frame)
+        if self._faults.error_close:
+            await self._close(*self._faults.error_close)
+
+    async def _close(self, code: int, reason: str) -> None:
+        """Close the WebSocket so that the client sees this code (RFC 6455 §7.4.1)."""
+        if code == CloseCode.ABNORMAL_CLOSURE:
+            self._socket.transport.abort()
+        elif code == CloseCode.NO_STATUS_RCVD:
+            async with self._socket.send_context():
+                self._socket.protocol.send_close()
+        else:
+            await self._socket.close(code, reason)
 
 
 def _without(frame: str, name: str) -> str:

@@ -13,7 +13,7 @@ from polyai_diag.probes.dns import resolve
 from polyai_diag.probes.mtu import probe_udp_mtu
 from polyai_diag.probes.net import for_udp
 from polyai_diag.probes.pairs import pair_rows
-from polyai_diag.steps.lasting import keep_ending, while_it_lasts
+from polyai_diag.steps.lasting import keep_ending, keep_error, while_it_lasts
 from polyai_diag.steps.packets import check_facts, packet_facts
 from polyai_diag.steps.signaling import open_session
 from polyai_diag.steps.stun import udp_servers
@@ -59,6 +59,8 @@ async def connect_call(walk: Walk, trace: Trace) -> bool:
     if connected is None:
         trace.data["checks"] = check_facts(own.consent.checks_ms)
         await keep_ending(walk, own, trace, started_s)
+    elif not connected:
+        keep_error(walk, own, trace, started_s)
     return bool(connected)
 
 

@@ -24,6 +24,7 @@ WORD_S = 0.5  # the media may end a moment before the gateway's word of it is he
 OUTLIVES_S = 0.5  # after the WebSocket is gone: what was on its way has arrived by then
 QUIET_S = 1.0
 SILENT_S = 4.0
+TOGETHER_S = 2.0  # an error and an end no further apart are one thing; calls outlive other errors
 LOOK_EVERY_S = 0.25
 
 
@@ -91,8 +92,28 @@ async def goes_on(walk: Walk, own: Call) -> bool:
 async def ending_of(walk: Walk, own: Call) -> Ending | None:
     """Say what has ended the call; None where it goes on."""
     signaling = walk.signaling
-    if signaling is None or not await happens_within(WORD_S, signaling.ended.wait()):
-        return await _media_ending(signaling, own)
+    if signaling is None:
+        return await _media_ending(None, own)
+    hung_up = await happens_within(WORD_S, signaling.ended.wait())
+    if error := _error(signaling, own):
+        return error
+    return await (_signaling_ending if hung_up else _media_ending)(signaling, own)
+
+
+def _error(signaling: Signaling, own: Call) -> Ending | None:
+    """Return the gateway's error that the media ended with, or never began."""
+    error, last_s = signaling.error, own.consent.heard_s or signaling.answered_s
+    if error is None or abs(signaling.error_s - last_s) > TOGETHER_S:
+        return None
+    notes: dict[str, Json] = {
+        "code": error.code,
+        "message": error.message,
+        "after_answer_s": round(signaling.error_s - signaling.answered_s, 1),
+    }
+    return Ending(Failure.GATEWAY_ERROR, f"the gateway reported {error}", notes)
+
+
+async def _signaling_ending(signaling: Signaling, own: Call) -> Ending:
     notes: dict[str, Json] = {"after_answer_s": round(signaling.ended_s - signaling.answered_s, 1)}
     if signaling.closed_by_gateway:
         return Ending(Failure.CALL_ENDED, "the gateway sent close", notes)
@@ -141,6 +162,14 @@ async def _media_outlives(signaling: Signaling, own: Call) -> bool:
     due_s = signaling.ended_s + OUTLIVES_S
     await asyncio.sleep(max(due_s + OUTLIVES_S - time.monotonic(), 0))
     return bool(own.packets.arrivals) and own.packets.arrivals[-1].arrival_s > due_s
+
+
+def keep_error(walk: Walk, own: Call, trace: Trace, started_s: float) -> None:
+    """Keep the gateway's error where it kept the call from being connected."""
+    error = _error(walk.signaling, own) if walk.signaling else None
+    if error is not None:
+        notes = {**error.notes, "detail": error.detail}
+        trace.keep("call_watch", "gateway", started_s, error.failure, notes)
 
 
 async def keep_ending(walk: Walk, own: Call, trace: Trace, started_s: float) -> None:

@@ -13,7 +13,7 @@ from polyai_diag.analysis.quality import (
     rounded,
 )
 from polyai_diag.analysis.streams import reported_loss_percent, stream_facts
-from polyai_diag.probes.consent import was_lost
+from polyai_diag.probes.consent import answered_at_once
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,12 +98,13 @@ def _delivered(reports: dict[str, float | int | None] | None) -> dict[str, Json]
 def check_facts(checks_ms: Sequence[float | None]) -> dict[str, Json] | None:
     """Judge the checks of the path: round trips, their spread, how many first requests were lost.
 
-    `spread_ms` is the mean |D| of neighbours, without those that had to be sent again.
+    Those that had to be sent again count as lost, and for nothing else. `spread_ms` is the mean |D|
+    of neighbours.
     """
     if not checks_ms:
         return None
-    at_once = [None if was_lost(ms) else ms for ms in checks_ms]
-    ordered = sorted(ms for ms in checks_ms if ms is not None)
+    at_once = answered_at_once(checks_ms)
+    ordered = sorted(ms for ms in at_once if ms is not None)
     found: dict[str, Json] = {"sent": len(checks_ms), "lost": at_once.count(None)}
     if ordered:
         found["rtt_ms"] = round(percentile(ordered, 0.5), 2)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from polyai_diag.failures import CERTIFICATE_DATES, Failure
@@ -40,6 +42,8 @@ STAGES = {
 }
 """The way to the WebSocket: operations, and what they are called."""
 
+_NO_HTTP = (Failure.CONNECTION_CLOSED, Failure.CONNECTION_RESET, Failure.HTTP_MALFORMED)
+
 STUCK_S = 2.0
 """A way that is not open by then is looked at from the side."""
 
@@ -60,9 +64,16 @@ async def find_route(walk: Walk, trace: Trace) -> Route | None:
 
 
 async def open_signaling(walk: Walk, trace: Trace) -> bool:
-    """Open the WebSocket unless it is open; False when it cannot be."""
-    if walk.signaling is not None:
+    """Open the WebSocket unless it is open; False when it cannot be.
+
+    One that was closed meanwhile is opened again: a gateway need not wait for an offer as long as
+    our own steps before it take.
+    """
+    if walk.signaling is not None and not walk.signaling.ended.is_set():
         return True
+    if walk.signaling is not None:
+        await walk.signaling.close()
+        walk.signaling = None
     route = await find_route(walk, trace)
     if route is None:
         return False
@@ -119,6 +130,8 @@ class Reach:
             self._ended.set()
         if route is not None and self._stalled():
             await probe_signaling_mtu(route, self._trace)
+        if route is not None and self._speaks_no_http():
+            await self._look_for_tls(route)
         return self._opened
 
     def _take(self, opened: bool, started_s: float) -> None:
@@ -139,6 +152,19 @@ class Reach:
             and seen.failure is Failure.GENERIC_TIMEOUT
             for seen in self._trace.observations
         )
+
+    def _speaks_no_http(self) -> bool:
+        """Whether an upgrade without TLS met no HTTP, or the 400 of a server that wants TLS."""
+        return not self._walk.target.secure and any(
+            seen.operation == "websocket_upgrade"
+            and (seen.failure in _NO_HTTP or seen.notes.get("status") == HTTPStatus.BAD_REQUEST)
+            for seen in self._trace.observations
+        )
+
+    async def _look_for_tls(self, route: Route) -> None:
+        ca_file = self._walk.target.ca_file
+        with contextlib.suppress(OSError):
+            await read_chain(route, self._trace, ca_file=ca_file, control=True, plain_url=True)
 
     def _refused_by_proxy(self) -> bool:
         last = self._trace.observations[-1]

@@ -91,10 +91,8 @@ async def _ask(walk: Walk, call: Call, trace: Trace) -> bool:
 
 async def _still_open(walk: Walk, trace: Trace) -> bool:
     """Open the WebSocket again where the gateway hangs up with its refusal."""
-    signaling = walk.signaling
-    if signaling is not None and await happens_within(HANG_UP_WAIT_S, signaling.ended.wait()):
-        walk.signaling = None
-        await signaling.close()
+    if walk.signaling is not None:
+        await happens_within(HANG_UP_WAIT_S, walk.signaling.ended.wait())
     return await open_signaling(walk, trace)
 
 
@@ -107,12 +105,14 @@ async def _offer(
         return None, None
     trace.progress("Offer sent; waiting for the answer")
     token = target.token.reveal() if target.token else None
+    walk.learn_description(call.offer)
     offer = offer_frame(call.offer, token=token, call_sid=target.call_sid, mode=mode)
     falls_back = target.mode is None and mode == "echo"
     code = None
     with trace.observe("offer_answer", target.url, known=KNOWN, mode=mode or "default") as seen:
         try:
             answer = await connection.ask(offer, ANSWER_TIMEOUT_S)
+            walk.learn_description(answer.sdp)
             _read_sdp(answer)
         except Refused as exc:
             code = exc.code

@@ -6,6 +6,7 @@ Whoever needs a thing first opens it; `close()` ends all of it, always.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 from polyai_diag.analysis.token import read_token
 from polyai_diag.analysis.token_form import read_form
 from polyai_diag.probes.gateway_http import fetch_ice_servers
+from polyai_diag.probes.proxy import logins
 from polyai_diag.probes.tls import tls_context
 from polyai_diag.probes.trace import Trace
 from polyai_diag.probes.waiting import stop
@@ -65,6 +67,9 @@ class Walk:
         self.redactor = Redactor([self.target.token])
         if self.target.token is not None:  # a gateway may say it back without what clings to it
             self.redactor.learn(Secret(read_form(self.target.token.reveal()).core))
+        for login in logins(self.target):
+            self.redactor.learn(login)
+            self.redactor.learn(Secret(login.reveal().partition(":")[2]))
         if self.target.ice_servers is not None:
             self.learn_ice_servers(self.target.ice_servers)
 
@@ -104,6 +109,11 @@ class Walk:
         self.ice_servers = servers
         for server in servers:
             self.redactor.learn(server.credential)
+
+    def learn_description(self, sdp: str) -> None:
+        """Keep the ICE passwords of an offer or answer out of what is shown (RFC 8839 §5.4)."""
+        for password in re.findall(r"a=ice-pwd:(\S+)", sdp):
+            self.redactor.learn(Secret(password))
 
     def trace(self, step: str) -> Trace:
         """Open the trace of one step."""

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 HOUR_S = 3600
 DAY_S = 24 * HOUR_S
+NO_ECHO: dict[str, Any] = {"allow_echo": False}
+"""Sandbox settings: the agent answers, as in production."""
 
 
 @dataclass(frozen=True)
@@ -93,3 +95,15 @@ def sound(**settings: Any) -> Fault:
 def path(**settings: Any) -> Fault:
     """A network on the media's way."""
     return Fault("A network on the way.", path=settings)
+
+
+def refusing(code: str, message: str, **settings: Any) -> Fault:
+    """A gateway that answers offers with an error."""
+    return gateway(refuse_offers=(code, message), **settings)
+
+
+def disguise(
+    name: str, cause: str, *settings: str | Fault, beneath: tuple[str, ...] = (), **rest: Any
+) -> Case:
+    """One cause alone, in another shape."""
+    return Case(name, settings, frozenset({cause}), frozenset(beneath), **rest)

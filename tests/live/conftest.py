@@ -18,10 +18,11 @@ SAMPLED = {VARIATION: 8, PAIR: 4, HEALTHY: 4}
 
 def _drawn(config: pytest.Config) -> list[tuple[str, Case]]:
     draw = random.Random(config.getoption("--seed"))  # noqa: S311 - a sample, not a secret
-    whole = config.getoption("--whole")
+    whole, wanted = config.getoption("--whole"), config.getoption("--kind")
     return [
         (kind, case)
         for kind, cases in BY_KIND.items()
+        if wanted in (None, kind)
         for case in (cases if whole or kind not in SAMPLED else draw.sample(cases, SAMPLED[kind]))
     ]
 

@@ -91,6 +91,16 @@ async def test_in_place_of_the_upgrade(
     assert said in summary(report)
 
 
+@in_loop
+async def test_a_url_without_tls_where_tls_is_due(tmp_path: Path) -> None:
+    """It answers 400 in plain HTTP, and only TLS to the same port tells why."""
+    certified = Certified(tmp_path)
+    with running_nginx(tmp_path, answers(404), certified) as port:
+        report = await judged(signaling_url(port), ca_file=certified.ca_file)
+    assert report.root_causes == ("wrong-endpoint",)
+    assert "must begin with wss://" in summary(report)
+
+
 @in_loop_for(30)
 async def test_a_proxy_that_cuts_idle_sockets_loses_the_signaling(tmp_path: Path) -> None:
     """Nothing is said on the socket during a call; the media goes its own way, and lives on."""

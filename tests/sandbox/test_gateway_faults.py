@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from polyai_diag.sandbox import Sandbox
 from polyai_diag.sandbox.faults import Fault
+from polyai_diag.sandbox.settings import Page
 from tests.aio import in_loop, until
 from tests.sandbox.caller import caller, client_context, http_base, ice_servers_url, signaling
 
@@ -129,8 +130,8 @@ async def test_tls_certificate_invalid() -> None:
     ("fault", "status"),
     [
         ("websocket-refused", 503),
-        (Fault("Not for you.", gateway={"upgrade_status": 403}), 403),
-        (Fault("Too many calls.", gateway={"upgrade_status": 429}), 429),
+        (Fault("Not for you.", gateway={"upgrade": Page(403)}), 403),
+        (Fault("Too many calls.", gateway={"upgrade": Page(429)}), 429),
     ],
 )
 @in_loop

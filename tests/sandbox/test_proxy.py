@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import time
 from contextlib import asynccontextmanager, closing
 from typing import TYPE_CHECKING
 
@@ -137,6 +138,39 @@ async def test_one_that_wants_a_windows_login_offers_no_other() -> None:
 
 
 @pytest.mark.parametrize(
+    ("mode", "answer"),
+    [
+        (ProxyMode.UNAVAILABLE, b"HTTP/1.1 503 "),
+        (ProxyMode.HANG_UP, b""),
+        (ProxyMode.CUT, b"HTTP/1.1 200 "),
+    ],
+)
+@in_loop
+async def test_other_ways_to_let_nothing_through(mode: ProxyMode, answer: bytes) -> None:
+    head = b"CONNECT 127.0.0.1:443 HTTP/1.1\r\n\r\nhello"
+    async with _behind(mode) as sandbox:
+        heard = await asyncio.to_thread(_asked, sandbox, head)
+        assert heard.startswith(answer)
+        assert heard or not answer
+
+
+@in_loop
+async def test_one_that_takes_everything_and_says_nothing() -> None:
+    async with _behind(ProxyMode.SILENT) as sandbox:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3), _through(sandbox):
+                pass
+
+
+@in_loop
+async def test_one_that_takes_its_time() -> None:
+    async with _behind(ProxyMode.SLOW) as sandbox:
+        started_s = time.monotonic()
+        async with _through(sandbox):
+            assert 2 <= time.monotonic() - started_s < 4
+
+
+@pytest.mark.parametrize(
     "head",
     [
         b"GET http://example.org/ HTTP/1.1\r\n\r\n",
@@ -237,6 +271,27 @@ async def test_what_is_no_host_name_gets_no_certificate(host: str) -> None:
             verify=_trusting(sandbox.ca_file_with_proxy), proxy=sandbox.proxy.url
         ) as http:
             assert (await http.get(f"https://{REGION_HOST}/health")).status_code == 200
+
+
+@in_loop
+async def test_an_authority_that_another_vouches_for() -> None:
+    async with _behind(ProxyMode.INTERCEPT_IN_STEPS) as sandbox:
+        trust = _trusting(sandbox.ca_file_with_proxy)
+        async with _through(sandbox, trust=trust):
+            pass
+        issuer, _ = await asyncio.to_thread(_issuer, sandbox, REGION_HOST)
+        root = x509.load_pem_x509_certificate(sandbox.proxy.authority.pem)
+        assert issuer != root.subject.rfc4514_string()
+
+
+@in_loop
+async def test_a_page_in_place_of_whatever_was_asked_for() -> None:
+    async with _behind(ProxyMode.BLOCK_PAGE) as sandbox:
+        trust = _trusting(sandbox.ca_file_with_proxy)
+        async with httpx.AsyncClient(verify=trust, proxy=sandbox.proxy.url) as http:
+            shown = await http.get(f"{http_base(sandbox)}/health")
+            assert shown.status_code == 200
+            assert "blocked" in shown.text
 
 
 @in_loop

@@ -108,7 +108,7 @@ def test_whatever_a_row_computes_may_break(part: str, breaking: Callable[..., No
     def seen(_: Facts) -> Iterator[Evidence]:
         yield PROOF
 
-    breaking("packet-loss", rule=seen, **{part: lambda facts: facts.record.nothing})
+    breaking("packet-loss", rule=seen, **{part: lambda facts, *_: facts.record.nothing})
     report = Report(HEALTHY)
     assert report.root_causes == ("rule-broken",)
     assert "AttributeError in test_rules.py" in report.findings[0].summary

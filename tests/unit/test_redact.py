@@ -69,6 +69,35 @@ def test_a_known_secret_survives_in_no_form(plant: Any, secret: str) -> None:
         assert form not in shown.replace(HIDDEN, "") or form in bare
 
 
+TOKENS = st.text("abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789_-", min_size=20)
+
+
+@given(secret=TOKENS, cut=st.data())
+def test_a_piece_of_a_secret_goes_as_well(secret: str, cut: st.DataObject) -> None:
+    """A text that was cut short, a server that shows the beginning of what it refused."""
+    start = cut.draw(st.integers(0, len(secret) - 12))
+    piece = secret[start : cut.draw(st.integers(start + 12, len(secret)))]
+    shown = Redactor([Secret(secret)]).text(f"no such token: {piece}… (try another)")
+    assert shown == f"no such token: {HIDDEN}… (try another)"
+
+
+@given(secret=TOKENS, before=st.binary(max_size=7), after=st.binary(max_size=7))
+def test_base64_of_something_with_a_secret_in_it(secret: str, before: bytes, after: bytes) -> None:
+    whole = before + secret.encode() + after
+    for encoded in (base64.b64encode(whole).decode(), base64.urlsafe_b64encode(whole).decode()):
+        shown = Redactor([Secret(secret)]).text(f"Basic login {encoded}")
+        left = [shown[i : i + 12] for i in range(len(shown) - 11)]
+        assert not [piece for piece in left if piece in base64.b64encode(secret.encode()).decode()]
+        assert HIDDEN in shown
+
+
+def test_words_that_a_secret_is_made_of_stay() -> None:
+    """Whoever pastes a URL in place of the token does not blank out the URL that was called."""
+    pasted = Secret("https://studio.polyai.app/account/webrtc-gateway")
+    text = "wss://webrtc-gateway.us-1.platform.polyai.app/api/v1/webrtc/signal"
+    assert Redactor([pasted]).text(text) == text
+
+
 @given(
     secret=SECRETS,
     wrap=st.recursive(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.live.cases import Case, given_ice_servers
+from tests.live.cases import Case, given_ice_servers, path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,13 +96,17 @@ CONNECTING_AND_SOUND = [
 ]
 
 SOUND_AND_SOUND = [
-    pair("audio-narrowband", "packet-loss"),
+    Case(
+        "audio-narrowband and 4 % of the packets lost",
+        ("audio-narrowband", path(loss_percent=4)),
+        frozenset({"audio-narrowband", "packet-loss"}),
+    ),
     pair("audio-narrowband", "high-latency"),
     pair("audio-narrowband", "high-jitter"),
     pair("audio-narrowband", "audio-hum"),
     pair("audio-narrowband", "echo-heard"),
     pair("audio-narrowband", "audio-channel-fault"),
-    pair("audio-too-quiet", "audio-hum"),
+    pair("audio-too-quiet", "clock-drift"),
     pair("audio-too-quiet", "high-latency"),
     pair("audio-clipped", "high-jitter"),
     pair("audio-channel-fault", "audio-hum"),
