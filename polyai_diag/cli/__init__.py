@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from polyai_diag import __version__
 from polyai_diag.cli import options
+from polyai_diag.cli.signals import ended_by_sigterm
 from polyai_diag.model import InputError
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"unknown: {' '.join(rest)}")
     args.rest = rest
     try:
-        return _dispatch(args)
+        with ended_by_sigterm():
+            return _dispatch(args)
     except InputError as exc:
         print(f"polyai-diag: {exc}", file=sys.stderr)
     except KeyboardInterrupt:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -26,6 +25,7 @@ from polyai_diag.report.compare_forms import (
     steps_apart,
 )
 from polyai_diag.report.comparison import CHANGE_MARKS, Kind, shown_causes
+from polyai_diag.report.files import write_whole
 
 if TYPE_CHECKING:
     import argparse
@@ -116,7 +116,7 @@ def _write(args: argparse.Namespace, comparison: Comparison, console: Console) -
             print(form(comparison).rstrip("\n"))
         elif name is not None:
             try:
-                Path(name).write_text(form(comparison), encoding="utf-8")
+                write_whole(name, form(comparison))
             except OSError as exc:
                 print(f"polyai-diag: --{option} {name}: {exc.strerror}", file=sys.stderr)
                 written = False

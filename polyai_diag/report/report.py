@@ -22,6 +22,7 @@ from polyai_diag.model import (
     Verdict,
 )
 from polyai_diag.redact import anonymize
+from polyai_diag.report.files import write_whole
 from polyai_diag.report.in_time import in_time
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ class Report:
         forms = {".json": self.to_json, ".html": self.to_html, ".md": self.to_markdown}
         if path.suffix not in forms:
             raise ReportError(f"{path.name}: the ending must be one of {', '.join(forms)}")
-        path.write_text(forms[path.suffix](), encoding="utf-8")
+        write_whole(path, forms[path.suffix]())
         return path
 
     def _repr_html_(self) -> str:
