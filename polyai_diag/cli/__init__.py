@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 from polyai_diag import __version__
 from polyai_diag.cli import options
 from polyai_diag.cli.signals import ended_by_sigterm
+from polyai_diag.cli.streams import UNWRITABLE, complain, give_up_standard_output
 from polyai_diag.model import InputError
 
 if TYPE_CHECKING:
@@ -77,9 +78,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         with ended_by_sigterm():
             return _dispatch(args)
     except InputError as exc:
-        print(f"polyai-diag: {exc}", file=sys.stderr)
+        complain(str(exc))
     except KeyboardInterrupt:
         return 130
+    except OSError as exc:  # a terminal or a disk that takes no more; else it is our own bug
+        if exc.errno not in UNWRITABLE:
+            raise
+        give_up_standard_output()
+        complain(f"cannot be written: {exc.strerror}")
     return 2
 
 
@@ -90,6 +96,7 @@ def _dispatch(args: argparse.Namespace) -> int:
         skipped = {"command", "config", "rest", "verbose"}
         options.merge_config(args, set(vars(args)) - skipped)
     code: int = getattr(commands, args.command)(args)
+    sys.stdout.flush()
     return code
 
 

@@ -12,6 +12,7 @@ from polyai_diag.cli.console import new_console
 from polyai_diag.cli.exits import CRITICAL, HEALTHY, USAGE
 from polyai_diag.cli.options import UsageError
 from polyai_diag.cli.tables import cell, heading, marked, plain_table
+from polyai_diag.files import write_whole
 from polyai_diag.report import Report, ReportError
 from polyai_diag.report.compare import compare_reports
 from polyai_diag.report.compare_forms import (
@@ -25,7 +26,6 @@ from polyai_diag.report.compare_forms import (
     steps_apart,
 )
 from polyai_diag.report.comparison import CHANGE_MARKS, Kind, shown_causes
-from polyai_diag.report.files import write_whole
 
 if TYPE_CHECKING:
     import argparse

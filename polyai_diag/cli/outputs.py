@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polyai_diag.cli.options import UsageError
-from polyai_diag.report.files import write_whole
+from polyai_diag.cli.streams import complain, give_up_standard_output
+from polyai_diag.files import write_whole
 
 if TYPE_CHECKING:
     import argparse
@@ -55,11 +55,12 @@ class Outputs:
             "markdown": report.to_markdown,
             "request": lambda: _request(report, args.request),
         }
-        asked = [(o, getattr(args, o), form) for o, form in forms.items() if getattr(args, o)]
-        self._files = [one for one in asked if one[1] != "-"]
+        asked = [(option, getattr(args, option), form) for option, form in forms.items()]
+        self._files = [one for one in asked if one[1] not in (None, "-")]
         self._printed = [one for one in asked if one[1] == "-"]
         self._lost: dict[str, str] = {}  # what, and why
-        self._is_lost = False  # what nobody has yet, and somebody wants
+        self._wanted = False  # whether somebody is still waiting for something that is lost
+        self._there = False  # whether the report, as JSON, stands somewhere
 
     def write(self, show: Callable[[], None]) -> bool:
         """Write the files, then show and print the rest; False when something is missing.
@@ -72,8 +73,8 @@ class Outputs:
             self._screen.say(f"Written: {name}")
         if self._screen.stream is sys.stdout and self._screen.broken is not None:
             self._lose_standard_output(self._screen.broken)
-        has_json = self._print_forms()
-        return self._end(has_json=has_json)
+        self._print_forms()
+        return self._end()
 
     def _write_files(self) -> list[str]:
         written = []
@@ -82,17 +83,15 @@ class Outputs:
                 write_whole(name, form())
             except OSError as exc:
                 self._lost[f"--{option} {name}"] = str(exc.strerror)
-                self._is_lost = True
+                self._wanted = True
             else:
+                self._there |= option == "json"
                 written.append(name)
         return written
 
-    def _print_forms(self) -> bool:
-        """Print what is to stand on standard output; return whether the JSON does."""
-        has_json = False
+    def _print_forms(self) -> None:
         for option, _, form in self._printed:
-            has_json |= self._print(form()) and option == "json"
-        return has_json
+            self._there |= self._print(form()) and option == "json"
 
     def _print(self, text: str) -> bool:
         try:
@@ -103,17 +102,12 @@ class Outputs:
         return True
 
     def _lose_standard_output(self, exc: OSError) -> None:
-        """Remember that it takes no more, and let what it still holds vanish.
-
-        Python would try to write that at its end, and complain.
-        """
         self._lost["standard output"] = str(exc.strerror)
-        self._is_lost |= not isinstance(exc, BrokenPipeError)  # that reader has read enough
-        with contextlib.suppress(OSError, ValueError), Path(os.devnull).open("w") as nothing:
-            os.dup2(nothing.fileno(), sys.stdout.fileno())
+        self._wanted |= not isinstance(exc, BrokenPipeError)  # that reader has read enough
+        give_up_standard_output()
 
-    def _end(self, *, has_json: bool) -> bool:
-        instead = self._is_lost and not has_json
+    def _end(self) -> bool:
+        instead = self._wanted and not self._there
         if instead:
             self._print_instead(self._report.to_json())
         said = [f"{what}: {why}" for what, why in self._lost.items()]
@@ -121,7 +115,7 @@ class Outputs:
         not_saved = self._report.step("audio").data.get("audio_not_saved")
         said += [f"--save-audio {not_saved}"] if not_saved else []
         if said:
-            _complain("; ".join(said))
+            complain("; ".join(said))
         return not said
 
     def _print_instead(self, text: str) -> None:
@@ -135,8 +129,3 @@ def _request(report: Report, name: str) -> str:
     from polyai_diag.report.request_forms import request_form  # noqa: PLC0415
 
     return request_form(request_of(report), Path(name).suffix)
-
-
-def _complain(said: str) -> None:
-    with contextlib.suppress(OSError):
-        print(f"polyai-diag: {said}", file=sys.stderr, flush=True)

@@ -17,7 +17,7 @@ from polyai_diag.cli.console import new_console
 from polyai_diag.cli.exits import CRITICAL, HEALTHY, INCOMPLETE, USAGE
 from polyai_diag.cli.signals import SIGNAL_EXIT, on_signals
 from polyai_diag.cli.tables import result_words, results_table
-from polyai_diag.report.files import write_whole
+from polyai_diag.files import write_whole
 from polyai_diag.report.markdown_text import code, marked, table, text
 from polyai_diag.report.request import Measured
 from polyai_diag.report.request_forms import moment

@@ -12,6 +12,7 @@ import msgspec
 from polyai_diag import causes
 from polyai_diag.analysis.loose import rows, table
 from polyai_diag.causes.broken import RULE_BROKEN
+from polyai_diag.files import write_whole
 from polyai_diag.model import (
     SCHEMA_VERSION,
     STEP_NAMES,
@@ -22,7 +23,6 @@ from polyai_diag.model import (
     Verdict,
 )
 from polyai_diag.redact import anonymize
-from polyai_diag.report.files import write_whole
 from polyai_diag.report.in_time import in_time
 
 if TYPE_CHECKING:

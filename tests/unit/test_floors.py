@@ -21,7 +21,7 @@ MAX_LINES = 400
 FLOORS = {
     0: ("model", "target", "failures", "secret", "our_bug"),
     1: ("protocol", "analysis", "causes", "redact", "stun_message"),
-    2: ("probes", "media"),
+    2: ("probes", "media", "files"),
     3: ("steps",),
     4: ("environment", "plan", "runner", "step_tasks"),
     5: ("__init__", "__main__", "api", "cli", "notebook", "report", "verify"),
