@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from polyai_diag import __version__
+from polyai_diag.analysis.endings import ending_in
 from polyai_diag.environment import describe_environment, describe_target
 from polyai_diag.model import (
     NOT_ASKED,
@@ -54,7 +55,8 @@ _ENDED = {
 class Runner:
     """One run of one target. `run()` once; `cancel()` from the same loop at any time.
 
-    `audio_folder` is where `sent.wav` and `received.wav` are written, if they are wanted.
+    `audio_folder` is where `sent.wav` and `received.wav` are written, if they are wanted; `earlier`
+    are records of earlier runs, to tell whether a call ends at the same second again.
     Raises PlanError for a step that is none, TargetError for a `ca_file` that cannot be read.
     """
 
@@ -67,8 +69,10 @@ class Runner:
         place_call: bool = True,
         on_event: Callable[[Event], None] | None = None,
         audio_folder: Path | None = None,
+        earlier: Sequence[Record] = (),
     ) -> None:
         self._target = target
+        self._earlier = [ending.data for ending in map(ending_in, earlier) if ending]
         self._walk = Walk(target, self._tell, audio_folder=audio_folder)
         self._plan = chosen(
             ALL_REGIONS_STEPS if target.all_regions else steps, place_call=place_call
@@ -127,9 +131,14 @@ class Runner:
                 session_id=session_id,
                 region=self._target.region,
             ),
-            target=walk.redactor.data(describe_target(self._target, walk.servers)),
+            target=walk.redactor.data(
+                {**describe_target(self._target, walk.servers), **self._told_of_before()}
+            ),
             environment=walk.redactor.data(describe_environment(self._target)),
         )
+
+    def _told_of_before(self) -> dict[str, Json]:
+        return {"earlier_endings": self._earlier} if self._earlier else {}
 
     async def _watch(self, tasks: Sequence[asyncio.Task[None]]) -> None:
         loop = asyncio.get_running_loop()

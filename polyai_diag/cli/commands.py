@@ -147,6 +147,7 @@ Diagnose = Callable[["Screen", Callable[["Runner"], None]], Awaitable["Report"]]
 async def _diagnose(
     args: argparse.Namespace, target: Target, screen: Screen, started: Callable[[Runner], None]
 ) -> Report:
+    from polyai_diag.cli.compare import read_report  # noqa: PLC0415
     from polyai_diag.plan import complaint_steps  # noqa: PLC0415
     from polyai_diag.report import Report  # noqa: PLC0415
     from polyai_diag.runner import DEADLINE_S, Runner  # noqa: PLC0415
@@ -154,6 +155,7 @@ async def _diagnose(
     steps: Sequence[str] | None = args.step
     if args.symptom is not None:
         steps = complaint_steps(args.symptom)
+    earlier = [read_report(name).record for name in args.earlier or ()]
     runner = Runner(
         target,
         steps=steps,
@@ -161,6 +163,7 @@ async def _diagnose(
         place_call=not args.no_call,
         on_event=screen.on_event,
         audio_folder=Path(args.save_audio) if args.save_audio else None,
+        earlier=earlier,
     )
     started(runner)
     if target.all_regions:

@@ -50,7 +50,7 @@ def compare_files(args: argparse.Namespace) -> int:
         raise UsageError("standard output takes one of --json - and --markdown -, and no HTML")
     if args.a == args.b == "-":
         raise UsageError("standard input holds one report, not two")
-    first, second = (_report(name) for name in (args.a, args.b))
+    first, second = (read_report(name) for name in (args.a, args.b))
     kind = Kind.VANTAGES if args.vantage else Kind.BEFORE_AFTER if args.before_after else None
     comparison = compare_reports(first, second, kind)
     console = new_console(sys.stderr if "-" in outputs else sys.stdout)
@@ -100,7 +100,8 @@ def _print_rows(console: Console, comparison: Comparison, title: str, rows: Sequ
     console.print(table)
 
 
-def _report(name: str) -> Report:
+def read_report(name: str) -> Report:
+    """Read a saved report, `-` for standard input. Raises UsageError."""
     try:
         return Report.from_json(read_input(name))
     except ReportError as exc:
