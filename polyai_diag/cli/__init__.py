@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 _DESCRIPTION = "Tells why a voice call to the PolyAI WebRTC gateway does not work, and what to do."
 _EXIT_CODES = """\
-exit codes: 0 healthy · 3 warnings only · 1 a critical cause · 4 incomplete (deadline, or a step
-broke) · 2 bad usage, or output that cannot be written · 130 interrupted, 143 terminated"""
+exit codes: 0 healthy · 3 warnings only · 1 a critical cause · 4 incomplete (deadline, or a step or
+rule broke) · 2 bad usage, or output that cannot be written · 130 interrupted, 143 terminated"""
 _RUN_EXAMPLES = f"""\
 steps: token gateway signaling stun turn nat opus call audio (a step brings what it needs)
 
