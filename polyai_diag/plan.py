@@ -54,6 +54,9 @@ PLAN: tuple[Step, ...] = (
     Step("audio", audio, "Sound there and back", 40, needs=("call",), places_call=True),
 )  # fmt: skip
 
+TITLES = {step.name: step.title for step in PLAN}
+"""What each step is called where people read."""
+
 COMPLAINTS: dict[str, tuple[str, ...]] = {
     "unauthorized": ("token", "gateway", "signaling"),
     "no-audio": ("token", "gateway", "signaling", "opus", "call", "audio"),

@@ -8,23 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from enum import IntEnum
 from functools import partial
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
+from polyai_diag.causes.attempts import Attempts, Place
 from polyai_diag.causes.broken import RULE_BROKEN, rules_broken
-from polyai_diag.failures import Failure
+from polyai_diag.causes.control import control_of
+from polyai_diag.causes.facts import Facts, Seen, describe, endpoint_host
 from polyai_diag.model import (
     NOT_ASKED,
     Actor,
     Evidence,
     Finding,
+    Flaky,
     Guide,
-    Observation,
     Record,
     Severity,
     Status,
@@ -33,8 +34,23 @@ from polyai_diag.model import (
 )
 from polyai_diag.our_bug import our_bug
 
+__all__ = [
+    "CAUSES",
+    "Cause",
+    "Facts",
+    "Layer",
+    "Seen",
+    "cause",
+    "describe",
+    "endpoint_host",
+    "judge",
+    "root_causes",
+    "verdict",
+]
+
 _EVIDENCE_LIMIT = 12
-_LOOKED_AT = 10_000  # pieces of evidence that a rule may yield before it is stopped
+_CONTROLS_LIMIT = 3
+_LOOKED_AT = 1000  # pieces of evidence that a rule may yield before it is stopped
 _LONGEST_TEXT = 2000
 
 
@@ -54,83 +70,6 @@ class Layer(IntEnum):
     RTP = 11
     AUDIO = 12
     ANY = 13
-
-
-class Seen(NamedTuple):
-    """An observation and where it stands in the record."""
-
-    step: str
-    position: int
-    observation: Observation
-
-    def says(self, text: str) -> Evidence:
-        """Make it evidence, in words."""
-        return Evidence(step=self.step, observation=self.position, text=text)
-
-    def note(self, key: str) -> Any:
-        """Return one of its notes, None where it has no such note."""
-        return self.observation.notes.get(key)
-
-    @property
-    def host(self) -> str:
-        """The host that its endpoint names."""
-        return endpoint_host(self.observation.endpoint)
-
-
-class Facts:
-    """What the rules may look at: a record, and questions about it."""
-
-    def __init__(self, record: Record) -> None:
-        self.record = record
-        self.judged_at = datetime.fromisoformat(record.started)
-        self._seen = [
-            Seen(step.name, position, observation)
-            for step in record.steps
-            for position, observation in enumerate(step.observations)
-        ]
-
-    def step(self, name: str) -> StepResult:
-        """Return one step."""
-        return self.record.step(name)
-
-    def seen(
-        self,
-        *operations: str,
-        step: str | None = None,
-        endpoint: str | None = None,
-        **notes: Any,
-    ) -> Iterator[Seen]:
-        """Observations of these operations whose notes hold what is given."""
-        for seen in self._seen:
-            if endpoint not in (None, seen.observation.endpoint):
-                continue
-            if seen.observation.operation not in operations or step not in (None, seen.step):
-                continue
-            if all(seen.observation.notes.get(key) == value for key, value in notes.items()):
-                yield seen
-
-    def failed(
-        self,
-        *operations: str,
-        failures: Iterable[Failure] | None = None,
-        step: str | None = None,
-        **notes: Any,
-    ) -> Iterator[Seen]:
-        """Those of them that failed, in one of these ways or in any."""
-        wanted = None if failures is None else frozenset(failures)
-        for seen in self.seen(*operations, step=step, **notes):
-            failure = seen.observation.failure
-            if failure not in (None, Failure.INTERRUPTED) and (wanted is None or failure in wanted):
-                yield seen
-
-    def succeeded(self, *operations: str, step: str | None = None, **notes: Any) -> Iterator[Seen]:
-        """Those of them that did not fail."""
-        seen = self.seen(*operations, step=step, **notes)
-        return (s for s in seen if s.observation.failure is None)
-
-    def broken(self, *steps: str) -> bool:
-        """Whether one of these steps failed. One that was not reached proves nothing."""
-        return any(self.record.step(name).status is Status.FAILED for name in steps)
 
 
 Rule = Callable[[Facts], Iterator[Evidence | Seen]]
@@ -155,6 +94,8 @@ class Cause:
     acts: Actor
     effect: Effect | None  # what it does to the call, where `breaks` alone does not tell
     explains_if: Condition | None  # it explains only where this holds
+    compared_with: tuple[str, ...]  # operations that, where they work elsewhere, are its control
+    alone: str  # what it may be as well, where there was no control
     rule: Rule
 
 
@@ -176,6 +117,8 @@ def cause(  # noqa: PLR0913 - one row of the catalogue, each field named where i
     per_host: bool = False,
     effect: Effect | None = None,
     explains_if: Condition | None = None,
+    compared_with: tuple[str, ...] = (),
+    alone: str = "it may be the server",
 ) -> Callable[[Rule], Rule]:
     """Enter a rule in the catalogue. Raises ValueError for an id that is taken."""
 
@@ -195,6 +138,8 @@ def cause(  # noqa: PLR0913 - one row of the catalogue, each field named where i
             acts,
             effect,
             explains_if,
+            compared_with,
+            alone,
             rule,
         )
         return rule
@@ -217,23 +162,20 @@ Limit = Callable[[Callable[[], Judged]], Judged]
 def judge(record: Record, limit: Limit = lambda judging: judging()) -> tuple[Finding, ...]:
     """Name the causes that the record has evidence for: roots first, the worst first.
 
-    A rule that breaks takes no other with it: `rule-broken` says so. One that does not end is
-    broken as well, where a `limit` ends it.
+    What was asked several times is judged by how it ended; then once more by how it failed, and
+    what is named then alone comes and goes. A rule that breaks takes no other with it:
+    `rule-broken` says so. One that does not end is broken as well, where a `limit` ends it.
     """
-    facts = Facts(record)
-    present: dict[str, Judged] = {}
-    broken: dict[str, tuple[str, str]] = {}
-    for row in CAUSES.values():
-        try:
-            judged = limit(partial(_judged, row, facts))
-        except Exception as exc:  # noqa: BLE001 - our own bug: the other rules and the report go on
-            broken[row.id] = (row.breaks[0], our_bug(exc))
-        else:
-            if judged.evidence:
-                present[row.id] = judged
+    attempts = Attempts(record)
+    facts = Facts(record, attempts.overcome)
+    rules = _Rules(limit)
+    present = rules.present(facts)
     findings = [_finding(CAUSES[cause_id], facts, present) for cause_id in present]
     findings = [*_as_grave_as_explained(findings), *_unexplained(facts, present)]
-    findings += [rules_broken(broken)] if broken else []
+    if attempts:
+        lucky = Facts(record, attempts.lucky)
+        findings += _coming_and_going(attempts, lucky, rules.present(lucky), present)
+    findings += [rules_broken(rules.broken)] if rules.broken else []
     return tuple(sorted(findings, key=_rank))
 
 
@@ -259,27 +201,22 @@ def root_causes(findings: Iterable[Finding]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(roots))
 
 
-def endpoint_host(endpoint: str) -> str:
-    """Return the host of `scheme:host:port?…`, `scheme://host:port/…` or `host:port`."""
-    rest = endpoint.split("://", 1)[-1]
-    for scheme in ("stun:", "stuns:", "turn:", "turns:"):
-        rest = rest.removeprefix(scheme)
-    rest = rest.split("/", 1)[0].split("?", 1)[0]
-    if rest.startswith("["):
-        return rest[1:].split("]", 1)[0].lower()
-    host = rest.rsplit(":", 1)[0] if rest.count(":") == 1 else rest
-    return host.lower()
+class _Rules:
+    """The rules of the catalogue; those that break are kept apart, with a step and the place."""
 
+    def __init__(self, limit: Limit) -> None:
+        self._limit = limit
+        self.broken: dict[str, tuple[str, str]] = {}
 
-def describe(observation: Observation) -> str:
-    """One line for an observation: what, with whom, how it ended, after how long."""
-    ending = observation.failure or "ok"
-    detail = observation.notes.get("detail")
-    said = f" ({detail})" if detail else ""
-    duration = observation.duration_ms
-    took = f"{duration:.0f} ms" if duration >= 10 else f"{duration:.1f} ms"
-    after = f" after {took}" if duration else ""  # what a log tells may have no times
-    return f"{observation.operation} {observation.endpoint}: {ending}{said}{after}"
+    def present(self, facts: Facts) -> dict[str, Judged]:
+        """Return what the facts have evidence for."""
+        found = {}
+        for row in CAUSES.values():
+            try:
+                found[row.id] = self._limit(partial(_judged, row, facts))
+            except Exception as exc:  # noqa: BLE001 - our own bug: the other rules go on
+                self.broken[row.id] = (row.breaks[0], our_bug(exc))
+        return {cause_id: judged for cause_id, judged in found.items() if judged.evidence}
 
 
 def _judged(row: Cause, facts: Facts) -> Judged:
@@ -298,28 +235,95 @@ def _judged(row: Cause, facts: Facts) -> Judged:
 
 def _evidence(row: Cause, facts: Facts) -> Iterator[Evidence]:
     said: set[str] = set()
+    left = {False: _EVIDENCE_LIMIT, True: _CONTROLS_LIMIT}
     for item in islice(row.rule(facts), _LOOKED_AT):
         found = item.says(describe(item.observation)) if isinstance(item, Seen) else item
-        if len(said) == _EVIDENCE_LIMIT:
+        if not any(left.values()):
             return
-        if found.text not in said:  # two tries of one thing are one proof
+        if found.text not in said and left[found.control]:  # two tries of one thing are one proof
             said.add(found.text)
+            left[found.control] -= 1
             yield msgspec.structs.replace(found, text=found.text[:_LONGEST_TEXT])
 
 
 def _finding(row: Cause, facts: Facts, present: dict[str, Judged]) -> Finding:
-    evidence = present[row.id].evidence
+    compared = _compared(row, facts, present[row.id].evidence)
     return Finding(
         id=row.id,
         severity=present[row.id].severity,
         title=row.title,
-        summary=evidence[0].text,
-        evidence=tuple(evidence),
+        summary=_summary(row, compared),
+        evidence=compared,
         remedy=row.remedy,
         reference=row.reference,
         guide=row.guide,
         explained_by=tuple(_explaining(row, facts, present)),
     )
+
+
+# --- the control ------------------------------------------------------------------------------
+
+
+def _compared(row: Cause, facts: Facts, evidence: list[Evidence]) -> tuple[Evidence, ...]:
+    """Add what it was compared with, where the customer's network is blamed; or that it was not."""
+    if row.acts is not Actor.NETWORK or any(item.control for item in evidence):
+        return tuple(evidence)
+    control = control_of(facts, evidence, row.compared_with)
+    return (*evidence, control or Evidence(step=evidence[0].step, text=_not_compared(row)))
+
+
+def _not_compared(row: Cause) -> str:
+    return f"Nothing was there to compare with: {row.alone}"
+
+
+def _summary(row: Cause, evidence: tuple[Evidence, ...]) -> str:
+    weaker = _not_compared(row)
+    alone = evidence[-1].text == weaker
+    return evidence[0].text + (f"; {weaker[0].lower()}{weaker[1:]}" if alone else "")
+
+
+# --- what comes and goes ----------------------------------------------------------------------
+
+
+def _coming_and_going(
+    attempts: Attempts, facts: Facts, lucky: dict[str, Judged], staying: dict[str, Judged]
+) -> Iterator[Finding]:
+    """Name what is named for attempts alone that others overcame: a warning at the most."""
+    found, often = {}, {}
+    for cause_id, judged in lucky.items():
+        evidence = judged.evidence
+        counted = attempts.how_often(_places(evidence))
+        if counted is not None and cause_id not in staying:
+            often[cause_id] = counted
+            told = [*evidence, _overcome(attempts, evidence, counted)]
+            found[cause_id] = judged._replace(evidence=told)
+    for cause_id, judged in found.items():
+        finding = _finding(CAUSES[cause_id], facts, {**staying, **found})
+        grave = finding.severity is Severity.CRITICAL
+        yield msgspec.structs.replace(
+            finding,
+            severity=Severity.WARNING if grave else finding.severity,
+            summary=f"{judged.evidence[0].text}; {_how_often(often[cause_id])}",
+            flaky=often[cause_id],
+        )
+
+
+def _overcome(attempts: Attempts, evidence: list[Evidence], often: Flaky) -> Evidence:
+    """Return the control of what comes and goes: the attempts that worked."""
+    step, position = attempts.one_that_worked(_places(evidence))
+    said = f"Control: the same worked at {often.asked - often.failed} of {often.asked} attempts"
+    return Evidence(step=step, observation=position, text=said, control=True)
+
+
+def _how_often(often: Flaky) -> str:
+    return f"{often.failed} of {often.asked} attempts failed: it comes and goes"
+
+
+def _places(evidence: Iterable[Evidence]) -> list[Place]:
+    return [(e.step, e.observation) for e in evidence if e.observation is not None]
+
+
+# --- what explains what -----------------------------------------------------------------------
 
 
 def _as_grave_as_explained(findings: list[Finding]) -> Iterator[Finding]:

@@ -45,8 +45,8 @@ def media_ports_blocked(facts: Facts) -> Iterator[Evidence | Seen]:
         asked = ", ".join(seen.note("asked") or ())
         yield seen.says(f"{asked}: no answer over UDP from here to {seen.note('checks')} checks")
         for relayed in facts.succeeded("ice_connect"):
-            yield relayed.says("Control: the gateway answers the same checks through the relay")
-        yield answering.says(f"Control: {answering.observation.endpoint} answers over UDP")
+            yield relayed.compares("the gateway answers the same checks through the relay")
+        yield answering.compares(f"{answering.observation.endpoint} answers over UDP")
     silent = facts.failed("ice_connect", failures=[Failure.ICE_FAILED])
     for seen in silent if turn_is_configured(facts) else ():
         pairs = [pair for pair in seen.note("pairs") or () if pair.get("obstacle") is None]
@@ -56,7 +56,7 @@ def media_ports_blocked(facts: Facts) -> Iterator[Evidence | Seen]:
                 f"{', '.join(sorted(direct))}: no answer over UDP. A firewall here, or the "
                 "gateway: without a relay there is nothing to compare with"
             )
-            yield answering.says(f"Control: {answering.observation.endpoint} answers over UDP")
+            yield answering.compares(f"{answering.observation.endpoint} answers over UDP")
 
 
 @cause(
@@ -72,6 +72,7 @@ def media_ports_blocked(facts: Facts) -> Iterator[Evidence | Seen]:
     reference="RFC 8445 §5.1.1",
     breaks=("call", "signaling"),
     explains=("turn-not-configured",),
+    alone="it may be the TURN server, or the gateway",
 )
 def ice_no_candidates(facts: Facts) -> Iterator[Evidence | Seen]:
     """None gathered here, none offered there, or only ones that cannot be reached: which."""
@@ -106,6 +107,7 @@ def _unreachable(seen: Seen) -> list[tuple[str, str]]:
     ),
     reference="RFC 8445 §8.1.2",
     breaks=("call",),
+    compared_with=("stun_binding", "turn_allocate"),
 )
 def ice_failed(facts: Facts) -> Iterator[Evidence | Seen]:
     """Candidates on both sides that could be paired, and no pair succeeded."""
@@ -117,7 +119,7 @@ def ice_failed(facts: Facts) -> Iterator[Evidence | Seen]:
         relayed = {p["remote_address"] for p in pairs if p["local_type"] == "relay"}
         if relayed:
             said = f"{', '.join(sorted(relayed))}: silent through the relay"
-            yield seen.says(f"{said}, so this network alone is not at fault")
+            yield seen.compares(f"{said}, so this network alone is not at fault")
 
 
 @cause(
@@ -141,6 +143,8 @@ def ice_disconnected(facts: Facts) -> Iterator[Evidence | Seen]:
             f"{seen.note('after_connecting_s')} s after it connected the media path died: "
             f"{seen.note('detail')}, and the WebSocket {websocket}{as_before(facts, seen)}"
         )
+        if seen.note("websocket_answers"):
+            yield seen.compares("the WebSocket still answers at that moment")
 
 
 @cause(
@@ -194,6 +198,7 @@ def mtu_blackhole(facts: Facts) -> Iterator[Evidence | Seen]:
             continue
         to = f"{'UDP' if over_udp else 'TCP'} to {seen.observation.endpoint}"
         yield seen.says(f"{to}: {seen.note('detail')}")
+        yield seen.compares(f"{largest} bytes pass on the same way")
 
 
 @cause(
@@ -208,6 +213,7 @@ def mtu_blackhole(facts: Facts) -> Iterator[Evidence | Seen]:
     ),
     reference="RFC 8827 §6.5, RFC 5763 §5",
     breaks=("call",),
+    alone="it may be the gateway; another call, relay-only over TLS, would tell",
 )
 def dtls_failed(facts: Facts) -> Iterator[Evidence | Seen]:
     """ICE is up and the handshake is not finished; a wrong fingerprint is named."""
@@ -218,6 +224,4 @@ def dtls_failed(facts: Facts) -> Iterator[Evidence | Seen]:
             continue
         yield seen.says(f"ICE connected; {describe(seen.observation)}")
         if seen.note("relay_transport") in ("tcp", "tls"):
-            yield seen.says("It was hidden in a relay over TCP: no firewall here can tell DTLS")
-        else:
-            yield seen.says("Control not made: another call, relay-only over TLS, would tell")
+            yield seen.compares("hidden in a relay over TCP, where no firewall here can tell DTLS")

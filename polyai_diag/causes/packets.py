@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from polyai_diag.analysis.loose import number, rows, table
 from polyai_diag.analysis.quality import loss_interval_percent
+from polyai_diag.causes.control import compared, lost_elsewhere, measured_elsewhere
 from polyai_diag.causes.engine import Facts, Layer, Seen, cause, endpoint_host
 from polyai_diag.failures import Failure
 from polyai_diag.model import Actor, Evidence, Guide, Severity
@@ -70,9 +71,7 @@ def no_audio_received(facts: Facts) -> Iterator[Evidence | Seen]:
         yield seen.says(f"The call is connected: {seen.note('detail')}")
         sent = number(facts.step(seen.step).data.get("gateway_packets_sent"))
         if sent:
-            yield seen.says(
-                f"The gateway reports {sent:.0f} packets sent: they are lost on the way"
-            )
+            yield seen.compares(f"the gateway has sent {sent:.0f} packets: lost on the way")
 
 
 @cause(
@@ -135,6 +134,8 @@ def no_audio_delivered(facts: Facts) -> Iterator[Evidence | Seen]:
                 step=name,
                 text=f"{sent:.0f} packets sent; the gateway's RTCP reports tell of none received",
             )
+            if received:
+                yield compared(name, f"{received:.0f} packets came the other way")
 
 
 # --- loss -------------------------------------------------------------------------------------
@@ -290,6 +291,7 @@ def packet_loss(facts: Facts) -> Iterator[Evidence | Seen]:
         others = [loss for loss in (*_each_way(facts), *_out_and_back(facts)) if loss.lost]
         for loss in others:
             yield Evidence(step=loss.step, text=loss.words)
+        yield from lost_elsewhere(facts)
 
 
 # --- latency and jitter -----------------------------------------------------------------------
@@ -325,6 +327,7 @@ def high_latency(facts: Facts) -> Iterator[Evidence | Seen]:
                 f"(95 %: {interval[0]:.0f} to {interval[1]:.0f} ms): {weight}"
             ),
         )
+        yield from measured_elsewhere(facts, "rtt_ms", "{:.0f} ms to {} and back")
 
 
 def _uneven(facts: Facts) -> list[tuple[str, float, tuple[float, float], float]]:
@@ -370,6 +373,7 @@ def high_jitter(facts: Facts) -> Iterator[Evidence | Seen]:
                 f"(95 %: {low:.0f} to {high:.0f} ms); round trips of checks by {spread_ms:.0f} ms"
             ),
         )
+        yield from measured_elsewhere(facts, "jitter_ms", "round trips differ by {:.1f} ms to {}")
 
 
 # --- step data, whoever wrote it --------------------------------------------------------------

@@ -112,6 +112,8 @@ def signaling_lost(facts: Facts) -> Iterator[Evidence | Seen]:
         audio = {True: "; the audio goes on", False: ", and the audio too"}.get(lives_on, "")
         when = "After the answer" if after_s is None else f"{after_s} s after the answer"
         yield seen.says(f"{when} {seen.note('detail')}{audio}{as_before(facts, seen)}")
+        if lives_on:
+            yield seen.compares("the media of the same call lives on")
 
 
 @cause(
@@ -185,6 +187,10 @@ def setup_slow(facts: Facts) -> Iterator[Evidence | Seen]:
         f"{whole_ms / 1000:.1f} s from the click to the first audio; {named} took "
         f"{slow_ms / 1000:.1f} s of it"
     )
+    connected = _quickest(facts, "tcp_connect")
+    if connected is not None:
+        took_ms = connected.observation.duration_ms
+        yield connected.compares(f"TCP to the gateway took {took_ms:.0f} ms")
 
 
 def _quickest(facts: Facts, operation: str) -> Seen | None:

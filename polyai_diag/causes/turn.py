@@ -66,6 +66,7 @@ def _effect_of_unreachable(facts: Facts) -> Severity:
     breaks=("call",),
     effect=_effect_of_unreachable,
     explains=("ice-no-candidates", "stun-unreachable"),
+    compared_with=("turn_allocate", "stun_binding", "tcp_connect", "tls_control", "tls_chain"),
 )
 def turn_unreachable(facts: Facts) -> Iterator[Evidence | Seen]:
     """A URL fails before its server has granted or refused a relay; the stage is named.

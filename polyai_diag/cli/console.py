@@ -28,7 +28,8 @@ from polyai_diag.model import (
     StepStarted,
     Verdict,
 )
-from polyai_diag.plan import PLAN
+from polyai_diag.plan import TITLES
+from polyai_diag.report.proof import how_often
 from polyai_diag.report.story import Story
 from polyai_diag.report.text import plain
 from polyai_diag.report.way import FAILS, OK
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from polyai_diag.report.handover import Letter
     from polyai_diag.report.reach import Fact, Reach, Region
 
-_TITLES = {step.name: step.title for step in PLAN}
 _GLYPHS = {
     Status.PASSED: ("✓", "green"),
     Status.FAILED: ("✕", "red"),
@@ -143,9 +143,9 @@ class Screen:
                 table.add_row(*_cells(self._results[name]))
             elif name in self._doing:
                 text = _shown(self._doing[name], "bright_black")
-                table.add_row(Spinner("dots"), _TITLES[name], "", text)
+                table.add_row(Spinner("dots"), TITLES[name], "", text)
             else:
-                table.add_row(Text("·", style="bright_black"), Text(_TITLES[name], "bright_black"))
+                table.add_row(Text("·", style="bright_black"), Text(TITLES[name], "bright_black"))
         return table
 
 
@@ -190,10 +190,11 @@ def print_catalogue(console: Console) -> None:
 def _print_finding(console: Console, finding: Finding, others: tuple[Finding, ...]) -> None:
     heading = _shown(finding.title, f"bold {_SEVERITIES[finding.severity]}")
     console.print()
-    named = f"  [{plain(finding.id)}, {finding.severity.value}]"
+    kind = ", ".join(filter(None, [plain(finding.id), finding.severity.value, how_often(finding)]))
+    named = f"  [{kind}]"
     console.print(heading.append(named, "bright_black"))
     for evidence in finding.evidence:
-        console.print(_indented(2, f"· {evidence.text}"))
+        console.print(_indented(2, f"{'=' if evidence.control else '·'} {evidence.text}"))
     console.print(_indented(2, f"→ {finding.remedy}", "bold"))
     if finding.reference:
         console.print(_indented(4, finding.reference, "bright_black"))
@@ -256,7 +257,7 @@ def _cells(result: StepResult) -> tuple[Text, Text, Text, Text]:
     ran = result.status is not Status.SKIPPED
     return (
         Text(glyph, style=colour),
-        Text(_TITLES[result.name]),
+        Text(TITLES[result.name]),
         Text(f"{result.duration_ms:,.0f} ms" if ran else "", justify="right"),
         _shown(result.reason, "bright_black"),
     )

@@ -35,11 +35,13 @@ RELAY_TIMEOUT_S = 10.0
 class Loop:
     """What came back, shape (samples, 2), and both timelines' zeros (`time.monotonic()` s).
 
-    `lost` marks the samples of packets that did not come.
+    `lost` marks the samples of packets that did not come back, and of those that an echo leaves
+    out (`unsent`), for it never got them or lost them itself.
     """
 
     received: NDArray[np.float32]
     lost: NDArray[np.bool_]
+    unsent: NDArray[np.bool_]
     received_start_s: float
     sent_start_s: float
     arrivals: Sequence[RtpArrival]
@@ -75,7 +77,8 @@ async def loop_back(track: PacketTrack, packets: PacketLog, pcm: NDArray[np.floa
     arrivals = packets.arrivals[already:]
     placed = await asyncio.to_thread(place, arrivals)
     sent_start_s = min(at_s - number * FRAME_S for number, at_s in enumerate(track.sent_s))
-    return Loop(placed.sound, placed.lost, placed.start_s, sent_start_s, arrivals)
+    lost = placed.lost | placed.unsent
+    return Loop(placed.sound, lost, placed.unsent, placed.start_s, sent_start_s, arrivals)
 
 
 def opus_alone(pcm: NDArray[np.float32], *, passes: int = 2) -> NDArray[np.float32]:

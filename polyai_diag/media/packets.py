@@ -40,7 +40,9 @@ class PacketLog:
 class Placed(NamedTuple):
     """Sound laid out by its clock: shape (samples, 2), full scale ±1.0, 48 kHz.
 
-    `lost` marks the samples of packets that never came; a pause of the sender's is none.
+    `lost` marks the samples of packets that never came, `unsent` those for which the sender had
+    none: its clock goes on and its numbers do not skip. That is a pause of an agent's, and in an
+    echo what was lost on the way there.
     `start_s` is when sample 0 would have arrived had every packet been as fast as the fastest
     (`time.monotonic()` seconds).
     """
@@ -48,6 +50,7 @@ class Placed(NamedTuple):
     sound: NDArray[np.float32]
     start_s: float
     lost: NDArray[np.bool_]
+    unsent: NDArray[np.bool_]
 
 
 def place(arrivals: Sequence[RtpArrival]) -> Placed:
@@ -57,12 +60,12 @@ def place(arrivals: Sequence[RtpArrival]) -> Placed:
     off than packets and time passed account for is forged or broken, and its packet left out.
     """
     if not arrivals:
-        return Placed(np.zeros((0, 2), np.float32), 0.0, np.zeros(0, bool))
+        return Placed(np.zeros((0, 2), np.float32), 0.0, np.zeros(0, bool), np.zeros(0, bool))
     ordered = _plausible(arrivals)
     origin = ordered[0].timestamp
     starts = [timestamp_difference(a.timestamp, origin) for a in ordered]
     sound = np.zeros((starts[-1] + 6 * FRAME_SAMPLES, 2), np.float32)
-    lost = np.zeros(len(sound), bool)
+    lost, unsent = np.zeros(len(sound), bool), np.zeros(len(sound), bool)
     decoder = Decoder()
     ends = []
     for arrival, start in zip(ordered, starts, strict=True):
@@ -71,12 +74,12 @@ def place(arrivals: Sequence[RtpArrival]) -> Placed:
         room[:] = block[: len(room)]
         ends.append(start + len(room))
     for end, start, (one, next_one) in zip(ends, starts[1:], pairwise(ordered), strict=False):
-        if (next_one.sequence_number - one.sequence_number) % 2**16 > 1:
-            lost[end:start] = True
+        skipped = (next_one.sequence_number - one.sequence_number) % 2**16 > 1
+        (lost if skipped else unsent)[end:start] = True
     start_s = min(
         a.arrival_s - start / SAMPLE_RATE_HZ for a, start in zip(ordered, starts, strict=True)
     )
-    return Placed(sound, start_s, lost)
+    return Placed(sound, start_s, lost, unsent)
 
 
 def _plausible(arrivals: Sequence[RtpArrival]) -> list[RtpArrival]:

@@ -12,7 +12,7 @@ import ipywidgets as widgets
 from polyai_diag.model import Event, Progress, StepFinished, StepResult, StepStarted
 from polyai_diag.notebook import view
 from polyai_diag.notebook.form import SANDBOX, Form
-from polyai_diag.plan import PLAN, chosen
+from polyai_diag.plan import TITLES, chosen
 from polyai_diag.report import Report
 from polyai_diag.report.html import panel_styles
 from polyai_diag.runner import Runner
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from polyai_diag.target import Target
 
 _REDRAW_S = 0.1
-_TITLES = {row.name: row.title for row in PLAN}
 
 
 class PanelBusyError(RuntimeError):
@@ -148,7 +147,7 @@ class Panel:
         self._drawn = time.monotonic()
         asked = len(chosen(self._form.steps))
         percent = min(100 * len(self._steps) // asked, 100)
-        doing = [f"{_TITLES[n]}{f': {t}' if t else ''}" for n, t in self._running.items()]
+        doing = [f"{TITLES[n]}{f': {t}' if t else ''}" for n, t in self._running.items()]
         self._status.value = view.status(
             "; ".join(doing) or "Working…", f"{self._drawn - self._began:.1f} s", percent
         )

@@ -43,6 +43,11 @@ class Seen:
         self.failure: Failure | None = None
 
     @property
+    def took_s(self) -> float:
+        """How long it has been going on."""
+        return time.monotonic() - self._started_s
+
+    @property
     def ok(self) -> bool:
         """Whether it has not failed so far."""
         return self.failure is None
@@ -169,9 +174,9 @@ class Trace:
             )
         )
 
-    def keep_failure(self, operation: str, endpoint: str, exc: OSError) -> None:
+    def keep_failure(self, operation: str, endpoint: str, exc: OSError, **notes: Json) -> None:
         """Keep an exchange that could not even begin."""
-        with self.observe(operation, endpoint):
+        with self.observe(operation, endpoint, **notes):
             raise exc
 
     def take(self, observation: Observation) -> None:

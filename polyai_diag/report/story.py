@@ -7,17 +7,21 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from polyai_diag.analysis.loose import number, table
-from polyai_diag.model import Finding, Guide, Severity, Status, StepResult, Verdict
+from polyai_diag.model import NOT_ASKED, Finding, Guide, Severity, Status, StepResult, Verdict
+from polyai_diag.plan import TITLES
 from polyai_diag.report.candidates import Candidates
 from polyai_diag.report.firewall import request_of
 from polyai_diag.report.handover import Letter, letters
 from polyai_diag.report.measured import carried, heard
+from polyai_diag.report.proof import how_often, least_proof
 from polyai_diag.report.reach import Reach
 from polyai_diag.report.relays import Relays
 from polyai_diag.report.text import flat, milliseconds, plain, visible
 from polyai_diag.report.way import OK, Mark, Stop, mark_of, way
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from polyai_diag.report.report import Report
     from polyai_diag.report.request import Request
 
@@ -51,6 +55,12 @@ class Root(NamedTuple):
     section: str  # of the troubleshooting guide, or empty
     explained: list[Finding]
 
+    @property
+    def title(self) -> str:
+        """What it is, and where it comes and goes, how often."""
+        often = how_often(self.finding)
+        return f"{self.finding.title}: {often}" if often else self.finding.title
+
 
 class Bar(NamedTuple):
     """When one step ran, in percent of the whole."""
@@ -80,7 +90,7 @@ class Story:
     def headline(self) -> str:
         """What is wrong, in one sentence."""
         if self.roots:
-            return self.roots[0].finding.title
+            return self.roots[0].title
         if self.report.verdict is Verdict.INCOMPLETE:
             return _unfinished(self.record.steps)
         called = self.steps["call"].status is Status.PASSED if "call" in self.steps else False
@@ -114,11 +124,28 @@ class Story:
 
     @property
     def not_measured(self) -> str:
-        """What the run could not see."""
+        """What the run could not see: never, and this time."""
         named = self.record.environment.get("not_measured")
-        if not isinstance(named, list | tuple) or not named:
-            return "the customer's browser, microphone and speaker"
-        return "; ".join(plain(item, 120) for item in named[:12])
+        never = ["the customer's browser, microphone and speaker"]
+        if isinstance(named, list | tuple) and named:
+            never = [plain(item, 120) for item in named[:12]]
+        return "; ".join([*never, *self._skipped()])
+
+    def _skipped(self) -> Iterator[str]:
+        """Yield what was to be measured and could not be, with the reason that they share."""
+        titles: dict[str, list[str]] = {}
+        for step in self.record.steps:
+            if step.status is Status.SKIPPED and step.reason != NOT_ASKED:
+                titles.setdefault(self._why_skipped(step), []).append(TITLES[step.name])
+        for reason, of in titles.items():
+            yield f"{' / '.join(of)} ({plain(reason, 120)})"
+
+    def _why_skipped(self, step: StepResult) -> str:
+        """Follow a step that waited for another to the one that did not come."""
+        for other in self.record.steps:
+            if step.reason == f"needs {other.name}, which was skipped":
+                return self._why_skipped(other)
+        return step.reason
 
     @cached_property
     def roots(self) -> list[Root]:
@@ -240,9 +267,9 @@ class Story:
             f"Not measured: {plain(self.not_measured)}.",
         ]
         for root in self.roots:
-            lines += ["", f"[{plain(root.finding.id)}] {plain(root.finding.title)}"]
+            lines += ["", f"[{plain(root.finding.id)}] {plain(root.title)}"]
             lines += [f"  do: {plain(root.finding.remedy)}"]
-            lines += [f"  seen: {plain(item.text)}" for item in root.finding.evidence[:4]]
+            lines += [f"  seen: {plain(text)}" for text in least_proof(root.finding, 4)]
         lines += ["", "Way: " + ", ".join(f"{s.name} {s.mark.glyph} {s.detail}" for s in self.way)]
         return "\n".join(lines)
 

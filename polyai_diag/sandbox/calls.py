@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
 import uuid
 from typing import TYPE_CHECKING
@@ -84,6 +85,8 @@ class Call:
             answer = with_opus_parameters(answer, self._faults.answer_fmtp)
         if self._faults.omit_candidates:
             answer = without_any_candidate(answer)
+        for pattern, replacement in self._faults.answer_rewritten:
+            answer = re.sub(pattern, replacement, answer, flags=re.MULTILINE)
         return with_media_rejected(answer) if self._faults.reject_audio else answer
 
     async def add_candidate(self, candidate: str) -> None:

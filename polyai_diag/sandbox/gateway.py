@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 from websockets.asyncio.server import Server, ServerConnection, serve
 
 from polyai_diag.protocol import MAX_FRAME_CHARACTERS
+from polyai_diag.sandbox.rhythm import Rhythm, listens_at
 from polyai_diag.sandbox.signaling import Signaling
 from polyai_diag.target import ICE_SERVERS_PATH
 
@@ -68,12 +69,13 @@ class Gateway:
         self.closing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._ssl_context = ssl_context
         self._server: Server | None = None
+        self._upgrades = Rhythm(config.faults.upgrade_rhythm)
+        self._fetches = Rhythm(config.faults.ice_servers_rhythm)
 
     async def __aenter__(self) -> Self:
         self._server = await serve(
             self._serve_socket,
-            HOST,
-            0,
+            **listens_at(HOST, 0, self.config.faults.reset_rhythm),
             ssl=self._ssl_context,
             process_request=self._process_request,
             process_response=self._process_response,
@@ -109,7 +111,9 @@ class Gateway:
         faults = self.config.faults
         if url.path == (_MOVED_SIGNALING_PATH if faults.move_signaling else SIGNALING_PATH):
             await _wait(connection, faults.upgrade_after_s)
-            return _shown(connection, faults.upgrade) if faults.upgrade else None
+            if faults.upgrade and self._upgrades.fails():
+                return _shown(connection, faults.upgrade)
+            return None
         if url.path == "/health":
             health = {"status": "healthy", "activeSessions": len(self.calls)}
             return _json(connection, HTTPStatus.OK, health)
@@ -121,7 +125,8 @@ class Gateway:
     def _ice_servers(self, connection: ServerConnection, request: Request, query: str) -> Response:
         if request.method == "OPTIONS":
             return _preflight(connection)
-        if page := self.config.faults.ice_servers:
+        page = self.config.faults.ice_servers
+        if page and self._fetches.fails():
             return _shown(connection, page)
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer":

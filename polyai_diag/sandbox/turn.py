@@ -11,6 +11,7 @@ import socket
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
+from polyai_diag.sandbox.rhythm import listens_at
 from polyai_diag.sandbox.settings import TurnFaults
 from polyai_diag.sandbox.turn_allocation import Address, TurnLimits
 from polyai_diag.sandbox.turn_paths import Streams, UdpEndpoint
@@ -147,8 +148,9 @@ class TurnServer:
             raise
         if self._ssl_context is not None:
             context = self._ssl_context
+            place = listens_at(HOST, tls_port, self._faults.tls_reset_rhythm)
             self._listeners.append(
-                await loop.create_server(lambda: self._streams.gate(context), HOST, tls_port)
+                await loop.create_server(lambda: self._streams.gate(context), **place)
             )
 
 

@@ -6,11 +6,13 @@ import asyncio
 import hmac
 import math
 import secrets
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from polyai_diag.analysis.turn_username import expires_at
+from polyai_diag.sandbox.rhythm import Rhythm
 from polyai_diag.sandbox.turn_allocation import Address, Allocation, Path, Refused, TurnLimits
 from polyai_diag.stun_message import (
     FAMILY_IPV4,
@@ -39,6 +41,9 @@ _UNSERVED = {"DONT-FRAGMENT": 0x001A}
 _WITH_OTHER_ADDRESS = {"CHANGE-REQUEST": 0x0003, "RESPONSE-PORT": 0x0027}
 
 
+_Transport = tuple[bool, Address]
+
+
 @dataclass(frozen=True)
 class _Request:
     message: Message
@@ -62,6 +67,13 @@ class TurnService:
         self._allocations: dict[Path, Allocation] = {}
         self._by_relayed: dict[Address, Allocation] = {}
         self._opening: set[asyncio.Task[None]] = set()
+        self._refusing: defaultdict[_Transport, Rhythm] = defaultdict(
+            lambda: Rhythm(faults.allocate_rhythm)
+        )
+        self._ignoring: defaultdict[_Transport, Rhythm] = defaultdict(
+            lambda: Rhythm(faults.ignore_rhythm)
+        )
+        self._ignored: set[bytes] = set()  # transactions: over UDP they come several times
         self._handlers = {
             Method.ALLOCATE: self._allocate,
             Method.REFRESH: self._refresh,
@@ -194,8 +206,11 @@ class TurnService:
                 raise Refused(437)
             # The request was sent again: its answer is on the way, or got lost.
             return self._allocated(known, request) if known.relayed else None
-        if self._faults.allocate_error is not None:
-            raise Refused(self._faults.allocate_error)
+        if self._ignores(request):
+            return None
+        error_code = self._faults.allocate_error
+        if error_code is not None and self._refusing[_transport(request)].fails():
+            raise Refused(error_code)
         if "REQUESTED-TRANSPORT" not in asked:
             raise Refused(400)
         if asked["REQUESTED-TRANSPORT"] != TRANSPORT_UDP:
@@ -218,6 +233,12 @@ class TurnService:
         self._opening.add(task)
         task.add_done_callback(self._opening.discard)
         return None
+
+    def _ignores(self, request: _Request) -> bool:
+        transaction_id = request.message.transaction_id
+        if transaction_id not in self._ignored and self._ignoring[_transport(request)].fails():
+            self._ignored.add(transaction_id)
+        return transaction_id in self._ignored
 
     def _check_room(self, username: str) -> None:
         theirs = sum(held.username == username for held in self._allocations.values())
@@ -308,6 +329,10 @@ class TurnService:
         else:
             answer.add_message_integrity(key)
         path.send(bytes(answer))
+
+
+def _transport(request: _Request) -> _Transport:
+    return request.path.is_stream, request.path.server
 
 
 def _has_expired(username: str) -> bool:

@@ -8,6 +8,8 @@ import functools
 import time
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from polyai_diag.analysis.audio import limits
 from polyai_diag.analysis.audio.loopback import LoopbackFacts, analyze_loopback
 from polyai_diag.analysis.audio.signal import probe_signal
@@ -20,6 +22,7 @@ from polyai_diag.media.loopback import (
     loop_back,
     opus_alone,
 )
+from polyai_diag.media.opus import FRAME_SAMPLES
 from polyai_diag.model import Status
 from polyai_diag.steps.gateway import find_ice_servers
 from polyai_diag.steps.pictures import as_json, keep_looped
@@ -28,12 +31,14 @@ from polyai_diag.steps.turn_ways import turn_urls
 from polyai_diag.target import IceServer
 
 if TYPE_CHECKING:
+    from polyai_diag.analysis.audio.signal import ProbeSignal
     from polyai_diag.media.packets import PacketLog
     from polyai_diag.media.tracks import PacketTrack
     from polyai_diag.probes.ice import Call
     from polyai_diag.probes.trace import Known, Seen, Trace
     from polyai_diag.steps.walk import Walk
 
+LOUD = 1e-3
 _TRANSPORTS = ("udp", "tcp", "tls")
 _STOPPED: Known = {MediaStopped: lambda _: Failure.CALL_ENDED}
 _UNREACHABLE: Known = {**_STOPPED, RelayUnreachable: lambda _: Failure.ICE_FAILED}
@@ -51,7 +56,7 @@ async def loop_by_relay(walk: Walk, trace: Trace) -> None:
     await find_ice_servers(walk, trace)
     usable = [asked for asked in turn_urls(walk) if asked[0].transport in _TRANSPORTS]
     if not usable:
-        trace.end(Status.SKIPPED, "no TURN server is configured")
+        trace.end(Status.SKIPPED, walk.why_no("TURN server"))
         return
     url, server = min(usable, key=lambda asked: _TRANSPORTS.index(asked[0].transport))
     only = IceServer(url.url, server.username, server.credential)
@@ -85,7 +90,7 @@ async def _loop(
     facts = await asyncio.to_thread(
         analyze_loopback, signal, loop.received, lost=loop.lost if loop.lost.any() else None
     )
-    _note(facts, floor, loop, trace)
+    _note(signal, facts, floor, loop, trace)
     keep_looped(trace, signal, loop.received, facts, floor=floor, arrivals=loop.arrivals)
     seen.note(level_dbfs=round(facts.level_dbfs, 1), chirps_found=facts.chirps_found)
     _judge(facts, loop, seen)
@@ -115,14 +120,26 @@ def _floor(thorough: bool) -> LoopbackFacts:
     return analyze_loopback(signal, opus_alone(signal.pcm))
 
 
-def _note(facts: LoopbackFacts, floor: LoopbackFacts, loop: Loop, trace: Trace) -> None:
+def _note(
+    signal: ProbeSignal, facts: LoopbackFacts, floor: LoopbackFacts, loop: Loop, trace: Trace
+) -> None:
     offset = facts.offset_samples
     delay_ms = None if offset is None else round(loop.delay_ms(offset), 2)
-    trace.data.update(_facts(facts), delay_ms=delay_ms)
+    trace.data.update(_facts(facts), delay_ms=delay_ms, left_out=_left_out(signal, facts, loop))
     trace.data["opus_alone"] = {
         name: as_json(getattr(floor, name))
         for name in ("gain_db", "thd_n_db", "sinad_db", "noise_dbfs", "bandwidth_hz")
     }
+
+
+def _left_out(signal: ProbeSignal, facts: LoopbackFacts, loop: Loop) -> int | None:
+    """Return how many packets' sound the echo leaves out; silence need not be sent (DTX)."""
+    if facts.offset_samples is None:
+        return None
+    loud = np.abs(signal.pcm).max(axis=1) > LOUD
+    at = np.flatnonzero(loop.unsent) - round(facts.offset_samples)
+    at = at[(at >= 0) & (at < len(loud))]
+    return round(float(loud[at].sum()) / FRAME_SAMPLES)
 
 
 def _facts(facts: LoopbackFacts) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from polyai_diag.probes.nat import Nat, ask_nat
 from polyai_diag.probes.nat_thorough import ask_hairpin, ask_lifetime
 from polyai_diag.probes.stun_transport import shown
 from polyai_diag.steps.gateway import find_ice_servers
-from polyai_diag.steps.stun import MAX_SERVERS, NO_SERVER, udp_servers
+from polyai_diag.steps.stun import A_SERVER, MAX_SERVERS, udp_servers
 from polyai_diag.steps.walk import Walk, run_check
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ async def nat(walk: Walk, trace: Trace) -> None:
     trace.progress("Comparing how several servers see one socket")
     servers = await _servers(walk, trace)
     if not servers:
-        trace.end(Status.SKIPPED, NO_SERVER)
+        trace.end(Status.SKIPPED, walk.why_no(A_SERVER))
         return
     found = await ask_nat(servers, trace)
     trace.data.update(

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 PUBLIC_STUN_URL = "stun:stun.l.google.com:19302"
 MAX_SERVERS = 8
 MAX_OF_A_FAMILY = 2
-NO_SERVER = "no STUN or TURN server over UDP is known"
+A_SERVER = "STUN or TURN server over UDP"
 _MEASURED = (
     "rtt_ms",
     "rtt_interval_ms",
@@ -79,7 +79,7 @@ async def stun(walk: Walk, trace: Trace) -> None:
     await find_ice_servers(walk, trace)
     urls = udp_servers(walk)
     if not urls:
-        trace.end(Status.SKIPPED, NO_SERVER)
+        trace.end(Status.SKIPPED, walk.why_no(A_SERVER))
         return
     trace.progress(f"Asking {len(urls)} server{'s' * (len(urls) != 1)} over UDP")
     asked = [

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from polyai_diag.analysis.token import read_token
 from polyai_diag.analysis.token_form import read_form
+from polyai_diag.probes.again import ask_again, may_pass
 from polyai_diag.probes.gateway_http import fetch_ice_servers
 from polyai_diag.probes.proxy import logins
 from polyai_diag.probes.tls import tls_context
@@ -78,17 +79,48 @@ class Walk:
         """The ICE servers in use: those given, else the gateway's, else none."""
         return self.ice_servers or ()
 
-    async def fetch_ice_servers(self, route: Route, trace: Trace) -> None:
-        """Ask the gateway for its ICE servers with the token, and where it is damaged, mended.
+    def why_no(self, kind: str) -> str:
+        """Say why there is no server of a kind to be asked."""
+        if self.ice_servers is None:
+            return f"no {kind} is known: the gateway gave none"
+        return f"no {kind} is configured"
 
-        The answer also tells whether the token is good here. Raises OSError without a connection.
+    async def fetch_ice_servers(
+        self, route: Route, trace: Trace, keeps: Callable[[], Awaitable[bool]] | None = None
+    ) -> None:
+        """Ask the gateway for its ICE servers, and again where that fails at once.
+
+        The answer also tells whether the token is good here. A connection that fails is kept as
+        an observation where `keeps`, which is asked then, says so.
         """
-        for token, notes in self._tokens():
-            servers = await fetch_ice_servers(self.target, route, token, trace, **notes)
+        part = trace.part()
+
+        async def ask(attempt: int) -> bool | None:
+            notes: dict[str, Json] = {"attempt": attempt} if attempt > 1 else {}
+            try:
+                return await self._fetch_once(route, part, notes) or None
+            except OSError as exc:
+                if keeps is None or await keeps():
+                    url = self.target.ice_servers_url
+                    part.keep_failure("ice_servers_fetch", url, exc, **notes)
+            return None
+
+        started_s = time.monotonic()
+        if await ask(1) or not part.observations:
+            return
+        last, took_s = part.observations[-1], time.monotonic() - started_s
+        if may_pass(last.failure, last.notes, took_s):
+            await ask_again(ask)
+
+    async def _fetch_once(self, route: Route, trace: Trace, notes: dict[str, Json]) -> bool:
+        """Ask with the token, and where it is damaged, mended. Raises OSError."""
+        for token, how in self._tokens():
+            servers = await fetch_ice_servers(self.target, route, token, trace, **how, **notes)
             if servers is not None:
                 if self.ice_servers is None:
                     self.learn_ice_servers(servers)
-                return
+                return True
+        return False
 
     def _tokens(self) -> list[tuple[str, dict[str, Json]]]:
         """Return the token, and where it is damaged the mended one, each with its notes."""

@@ -35,6 +35,9 @@ class Case:
     sandbox: dict[str, Any] = field(default_factory=dict)
     target: Callable[[Sandbox], dict[str, Any]] = lambda _: {}
     verdict: Verdict | None = None  # where what is named does not tell it
+    flaky: frozenset[str] = frozenset()  # of these findings it is told that they come and go
+    may_warn: bool = False  # nothing critical is named, and that is all that is asked of it
+    busy: int = 0  # so many processes keep a core busy each while it runs
 
     @property
     def of(self) -> str | None:
@@ -90,6 +93,11 @@ def gateway(**settings: Any) -> Fault:
 def sound(**settings: Any) -> Fault:
     """A gateway that alters the sound."""
     return Fault("Sound that is altered.", sound=settings)
+
+
+def turn(**settings: Any) -> Fault:
+    """A TURN server that is set otherwise."""
+    return Fault("A TURN server set otherwise.", turn=settings)
 
 
 def path(**settings: Any) -> Fault:

@@ -10,7 +10,7 @@ import pytest
 from polyai_diag.media.opus import FRAME_SAMPLES, SAMPLE_RATE_HZ, decode_all, encode
 from polyai_diag.sandbox import Sandbox
 from polyai_diag.sandbox.settings import SoundFaults
-from polyai_diag.sandbox.sound import CUT_EVERY_MS, SoundWay
+from polyai_diag.sandbox.sound import SoundWay
 from tests.aio import in_loop_for
 from tests.sandbox.caller import caller, level_dbfs, signaling, tone
 
@@ -103,7 +103,7 @@ def test_speed_raises_the_pitch_and_leaves_no_gap(speed: float) -> None:
 def test_cuts_are_as_long_and_as_many() -> None:
     cut, _ = _carried(_noise(3), cut_ms=60)
     windows = np.abs(cut[: len(cut) // 240 * 240, 0]).reshape(-1, 240).max(axis=1) < 0.005
-    assert int(windows.sum()) * 5 == pytest.approx(3000 / CUT_EVERY_MS * 60, rel=0.25)
+    assert int(windows.sum()) * 5 == pytest.approx(3000 / SoundFaults().cut_every_ms * 60, rel=0.25)
 
 
 def test_hum_is_at_50_hz_and_as_loud() -> None:

@@ -140,7 +140,7 @@ def test_all_rules_may_break_at_once(breaking: Callable[..., None]) -> None:
     assert len(report.findings[0].title) < 120
 
 
-@pytest.mark.parametrize("text", ["always the same", "x" * 1_000_000])
+@pytest.mark.parametrize("text", ["always the same", "x" * 100_000])
 def test_evidence_without_end_is_cut(text: str, breaking: Callable[..., None]) -> None:
     def floods(_: Facts) -> Iterator[Evidence]:
         for number in itertools.count():

@@ -12,7 +12,13 @@ from scipy.signal import butter, resample_poly, sosfiltfilt
 
 from polyai_diag.analysis.audio.levels import FLOOR_DBFS
 from polyai_diag.analysis.audio.loopback import LoopbackFacts, analyze_loopback
-from polyai_diag.analysis.audio.signal import SAMPLE_RATE_HZ, TONE_HZ, ProbeSignal, probe_signal
+from polyai_diag.analysis.audio.signal import (
+    SAMPLE_RATE_HZ,
+    SWEEP_HZ,
+    TONE_HZ,
+    ProbeSignal,
+    probe_signal,
+)
 from polyai_diag.media.opus import LOOK_AHEAD_SAMPLES, decode_all, encode
 
 if TYPE_CHECKING:
@@ -196,6 +202,20 @@ def test_delay_holds_under_lost_frames(share: float) -> None:
     frames[np.random.default_rng(5).random(len(frames)) < share] = 0
     facts = analyze_loopback(SIGNAL, sound)
     assert _delay_ms(facts) == pytest.approx(123.4, abs=0.1)
+
+
+@pytest.mark.parametrize("from_hz", [1000, 5000, 12_000])
+def test_a_band_whose_upper_part_was_lost_has_no_end(from_hz: float) -> None:
+    """What did not arrive is no proof that nothing was sent."""
+    lowest, highest = SWEEP_HZ
+    share = math.log(from_hz / lowest) / math.log(highest / lowest)
+    part = SIGNAL.sweep
+    lost = np.zeros(len(SIGNAL.pcm), bool)
+    lost[part.start + round(share * (part.stop - part.start)) : part.stop] = True
+    sound = np.where(lost[:, None], 0, SIGNAL.pcm).astype(np.float32)
+    facts = analyze_loopback(SIGNAL, sound, lost=lost)
+    assert facts.bandwidth_hz is None
+    assert "bandwidth_hz" in facts.not_measured
 
 
 UNLIKE = {

@@ -97,7 +97,8 @@ def test_round_trips_of_servers_count_together() -> None:
     turn = step("turn", urls=[server("turn:a.example.net", 8, 50, "udp")])
     finding = found(stun, turn)["packet-loss"]
     assert finding.severity is Severity.CRITICAL
-    assert [e.step for e in finding.evidence] == ["turn", "stun", "stun"]
+    assert [e.step for e in finding.evidence] == ["turn", "stun", "stun", "stun"]
+    assert "Control: packets to 2 servers elsewhere are lost as well" in texts(finding)
     assert "Out and back, STUN to stun:a.example.net:3478: 5 of 25 lost" in texts(finding)
     assert "packet-loss" not in found(step("stun", servers=[server(GATEWAY_STUN, 5, 25)]))
 
@@ -223,7 +224,7 @@ def test_what_the_gateway_has_sent_is_lost_on_the_way() -> None:
     counts = {"packets_lost": 0, "packets_counted": 150, "rtt_ms": 20.0}
     named = found(nothing_came(gateway_packets_sent=140, gateway_reports=counts))
     assert list(named) == ["no-audio-received"]
-    assert "The gateway reports 140 packets sent" in texts(named["no-audio-received"])
+    assert "Control: the gateway has sent 140 packets" in texts(named["no-audio-received"])
 
 
 def test_an_echo_of_nothing_is_explained_by_what_does_not_arrive() -> None:

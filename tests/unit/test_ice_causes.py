@@ -130,7 +130,8 @@ def test_sizes_that_vanish(steps: list[Any], roots: set[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("relay", "said"), [(None, "Control not made"), ("udp", "Control not made"), ("tls", "hidden")]
+    ("relay", "said"),
+    [(None, "relay-only over TLS, would tell"), ("udp", "would tell"), ("tls", "Control: hidden")],
 )
 def test_dtls_says_which_control_it_has(relay: str | None, said: str) -> None:
     seen = saw("dtls_handshake", "gateway", Failure.GENERIC_TIMEOUT, relay_transport=relay)

@@ -62,12 +62,14 @@ class LoopbackFacts:
     dc: float | None = None
     noise_bands: NoiseBands | None = None
     hum: Hum | None = None
+    typical_thd_n_db: float | None = None  # of pieces of 0.2 s, the median
     sinad_db: float | None = None
     snr_db: float | None = None
     speech_gain_db: float | None = None
     response: Response | None = None
     channels: str = NOT_MEASURED
     dropouts: tuple[Dropout, ...] = ()
+    compared_s: float = 0.0  # how much of the noise was looked through for them
     masked_share: float = 0.0
     echo: Echo | None = None
     rate_ratio: float | None = None
@@ -175,6 +177,7 @@ class _Loopback:
             "gain_db": gain_db,
             "level_dbfs": tone.level_dbfs,
             "thd_n_db": tone.thd_n_db,
+            "typical_thd_n_db": tone.typical_thd_n_db,
             "sinad_db": tone.sinad_db,
             "rate_ratio": tone.frequency_hz / self._sent_tone.frequency_hz,
             "speech_gain_db": self._speech_gain_db(),
@@ -214,7 +217,12 @@ class _Loopback:
         return {
             "channels": channel_class(*sides),
             "dropouts": find_dropouts(self._signal, like, self._timing),
+            "compared_s": self._compared_s(like),
         }
+
+    def _compared_s(self, like: Heard) -> float:
+        _, good = like.part(self._timing.shifted(self._signal.noise))
+        return round(float(good.sum()) / SAMPLE_RATE_HZ, 2)
 
     def _side(self, part: slice) -> NDArray[np.float32]:
         """Return what arrived of one channel's sweep; nothing where half of it was lost."""
@@ -247,9 +255,9 @@ class _Loopback:
 _OF_SWEEP = ("response", "bandwidth_hz")
 _OF_CLOCKS = ("drift_ppm", "drift_uncertainty_ppm")
 _MEASURES = (
-    "offset_samples", "gain_db", "noise_dbfs", "noise_bands", "thd_n_db", "sinad_db", "snr_db",
-    "speech_gain_db", "bandwidth_hz", "response", "drift_ppm", "drift_uncertainty_ppm", "dc",
-    "rate_ratio",
+    "offset_samples", "gain_db", "noise_dbfs", "noise_bands", "thd_n_db", "typical_thd_n_db",
+    "sinad_db", "snr_db", "speech_gain_db", "bandwidth_hz", "response", "drift_ppm",
+    "drift_uncertainty_ppm", "dc", "rate_ratio",
 )  # fmt: skip
 _NONE_MAY_BE_FOUND = ("delay_jumps", "dropouts", "channels", "hum", "echo")  # which is an answer
 

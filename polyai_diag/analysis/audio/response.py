@@ -116,14 +116,15 @@ class SweepResponse:
         with np.errstate(divide="ignore", invalid="ignore"):
             decibels = 10 * np.log10(np.maximum(out / own, 1e-12))
         decibels[own < MEASURED_SHARE * whole] = np.nan
-        decibels[(frequency_hz < MIDDLE_HZ[0]) | (frequency_hz > SWEEP_HZ[1] - 500)] = np.nan
+        swept = (frequency_hz >= MIDDLE_HZ[0]) & (frequency_hz <= SWEEP_HZ[1] - 500)
+        decibels[~swept] = np.nan
         middle = decibels[frequency_hz <= MIDDLE_HZ[1]]
         if np.isnan(middle).all():
             return None
         loss_db = float(np.nanmedian(middle)) - decibels
         passed = np.flatnonzero(loss_db < BANDWIDTH_DROP_DB)
         last = int(passed[-1])
-        if last == int(np.flatnonzero(~np.isnan(loss_db))[-1]):
+        if last == int(np.flatnonzero(swept)[-1]):
             return float(frequency_hz[last])
         if np.isnan(loss_db[last + 1]):
             return None
