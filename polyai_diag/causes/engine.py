@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -19,6 +19,7 @@ from polyai_diag.causes.attempts import Attempts, Place
 from polyai_diag.causes.broken import RULE_BROKEN, rules_broken
 from polyai_diag.causes.control import control_of
 from polyai_diag.causes.facts import Facts, Seen, describe, endpoint_host
+from polyai_diag.causes.unexplained import unexplained
 from polyai_diag.model import (
     NOT_ASKED,
     Actor,
@@ -29,7 +30,6 @@ from polyai_diag.model import (
     Record,
     Severity,
     Status,
-    StepResult,
     Verdict,
 )
 from polyai_diag.our_bug import our_bug
@@ -47,6 +47,8 @@ __all__ = [
     "root_causes",
     "verdict",
 ]
+
+T = TypeVar("T")
 
 _EVIDENCE_LIMIT = 12
 _CONTROLS_LIMIT = 3
@@ -170,11 +172,11 @@ def judge(record: Record, limit: Limit = lambda judging: judging()) -> tuple[Fin
     facts = Facts(record, attempts.overcome)
     rules = _Rules(limit)
     present = rules.present(facts)
-    findings = [_finding(CAUSES[cause_id], facts, present) for cause_id in present]
-    findings = [*_as_grave_as_explained(findings), *_unexplained(facts, present)]
+    cited = {evidence.step for judged in present.values() for evidence in judged.evidence}
+    findings = rules.findings(facts, present, present)
+    findings = [*_as_grave_as_explained(findings), *unexplained(record, cited)]
     if attempts:
-        lucky = Facts(record, attempts.lucky)
-        findings += _coming_and_going(attempts, lucky, rules.present(lucky), present)
+        findings += _coming_and_going(rules, attempts, Facts(record, attempts.lucky), present)
     findings += [rules_broken(rules.broken)] if rules.broken else []
     return tuple(sorted(findings, key=_rank))
 
@@ -210,13 +212,28 @@ class _Rules:
 
     def present(self, facts: Facts) -> dict[str, Judged]:
         """Return what the facts have evidence for."""
-        found = {}
-        for row in CAUSES.values():
-            try:
-                found[row.id] = self._limit(partial(_judged, row, facts))
-            except Exception as exc:  # noqa: BLE001 - our own bug: the other rules go on
-                self.broken[row.id] = (row.breaks[0], our_bug(exc))
-        return {cause_id: judged for cause_id, judged in found.items() if judged.evidence}
+        tried = {
+            row.id: self._tried(row, partial(self._limit, partial(_judged, row, facts)))
+            for row in CAUSES.values()
+        }
+        return {
+            cause_id: judged for cause_id, judged in tried.items() if judged and judged.evidence
+        }
+
+    def findings(
+        self, facts: Facts, present: dict[str, Judged], named: Iterable[str]
+    ) -> list[Finding]:
+        """Return the findings of these names, among all that is present."""
+        rows = [CAUSES[cause_id] for cause_id in named]
+        tried = [self._tried(row, partial(_finding, row, facts, present)) for row in rows]
+        return [finding for finding in tried if finding]
+
+    def _tried(self, row: Cause, work: Callable[[], T]) -> T | None:
+        try:
+            return work()
+        except Exception as exc:  # noqa: BLE001 - our own bug: the other rules and the report go on
+            self.broken[row.id] = (row.breaks[0], our_bug(exc))
+            return None
 
 
 def _judged(row: Cause, facts: Facts) -> Judged:
@@ -286,25 +303,25 @@ def _summary(row: Cause, evidence: tuple[Evidence, ...]) -> str:
 
 
 def _coming_and_going(
-    attempts: Attempts, facts: Facts, lucky: dict[str, Judged], staying: dict[str, Judged]
+    rules: _Rules, attempts: Attempts, facts: Facts, staying: dict[str, Judged]
 ) -> Iterator[Finding]:
     """Name what is named for attempts alone that others overcame: a warning at the most."""
     found, often = {}, {}
-    for cause_id, judged in lucky.items():
+    for cause_id, judged in rules.present(facts).items():
         evidence = judged.evidence
         counted = attempts.how_often(_places(evidence))
         if counted is not None and cause_id not in staying:
             often[cause_id] = counted
             told = [*evidence, _overcome(attempts, evidence, counted)]
             found[cause_id] = judged._replace(evidence=told)
-    for cause_id, judged in found.items():
-        finding = _finding(CAUSES[cause_id], facts, {**staying, **found})
+    for finding in rules.findings(facts, {**staying, **found}, found):
+        first = found[finding.id].evidence[0].text
         grave = finding.severity is Severity.CRITICAL
         yield msgspec.structs.replace(
             finding,
             severity=Severity.WARNING if grave else finding.severity,
-            summary=f"{judged.evidence[0].text}; {_how_often(often[cause_id])}",
-            flaky=often[cause_id],
+            summary=f"{first}; {_how_often(often[finding.id])}",
+            flaky=often[finding.id],
         )
 
 
@@ -351,37 +368,6 @@ def _hosts(facts: Facts, evidence: Iterable[Evidence]) -> set[str]:
         for e in evidence
         if e.observation is not None
     }
-
-
-def _unexplained(facts: Facts, present: dict[str, Judged]) -> Iterator[Finding]:
-    cited = {e.step for judged in present.values() for e in judged.evidence}
-    orphans = [
-        step
-        for step in facts.record.steps
-        if step.status is Status.FAILED and step.name not in cited
-    ]
-    if not orphans:
-        return
-    evidence = tuple(e for step in orphans for e in _failures_of(step))[:_EVIDENCE_LIMIT]
-    names = ", ".join(step.name for step in orphans)
-    yield Finding(
-        id="unexplained",
-        severity=Severity.CRITICAL,
-        title=f"Something failed that no known cause accounts for ({names})",
-        summary=evidence[0].text,
-        evidence=evidence,
-        remedy="Send this report to PolyAI: it shows what was seen, and a rule is missing for it.",
-    )
-
-
-def _failures_of(step: StepResult) -> Iterator[Evidence]:
-    failing = [(i, o) for i, o in enumerate(step.observations) if o.failure]
-    # What was only tried is not what the step failed for.
-    failing = [(i, o) for i, o in failing if o.notes.get("configured") is not False] or failing
-    for index, observation in failing:
-        yield Evidence(step=step.name, observation=index, text=describe(observation))
-    if not failing:
-        yield Evidence(step=step.name, text=f"{step.name}: {step.reason or 'failed'}")
 
 
 def _rank(finding: Finding) -> tuple[bool, int, int]:

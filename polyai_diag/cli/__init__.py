@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
@@ -75,7 +76,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"unknown: {' '.join(rest)}")
     args.rest = rest
     try:
-        with ended_by_sigterm():
+        # JupyterLab is another process: it is told by itself.
+        with contextlib.nullcontext() if args.command == "lab" else ended_by_sigterm():
             return _dispatch(args)
     except InputError as exc:
         complain(str(exc))

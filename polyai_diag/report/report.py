@@ -22,6 +22,7 @@ from polyai_diag.model import (
     StepResult,
     Verdict,
 )
+from polyai_diag.our_bug import our_bug
 from polyai_diag.redact import anonymize
 from polyai_diag.report.in_time import in_time
 
@@ -100,10 +101,13 @@ class Report:
             )
         _check(record)
         report = cls(record)
-        broken = next((f for f in report.findings if f.id == RULE_BROKEN), None)
+        try:
+            broken = next((f.summary for f in report.findings if f.id == RULE_BROKEN), "")
+        except (TypeError, LookupError, AttributeError, ValueError, ArithmeticError) as exc:
+            broken = our_bug(exc)
         if broken and not _tells_of_broken_rules(text):
             # Notes are free in form: a doctored one shows in judging.
-            raise ReportError(f"the notes of this report are not of this tool: {broken.summary}")
+            raise ReportError(f"the notes of this report are not of this tool: {broken}")
         return report
 
     def to_frame(self) -> pd.DataFrame:

@@ -114,6 +114,22 @@ def test_whatever_a_row_computes_may_break(part: str, breaking: Callable[..., No
     assert "AttributeError in test_rules.py" in report.findings[0].summary
 
 
+def test_what_a_finding_is_compared_with_may_break(
+    breaking: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def seen(_: Facts) -> Iterator[Evidence]:
+        yield PROOF
+
+    def breaks(*_: object) -> None:
+        raise KeyError
+
+    monkeypatch.setattr("polyai_diag.causes.engine.control_of", breaks)
+    breaking("packet-loss", rule=seen)
+    report = Report(HEALTHY)
+    assert report.root_causes == ("rule-broken",)
+    assert "packet-loss: error, KeyError in test_rules.py" in report.findings[0].summary
+
+
 def test_the_other_rules_are_judged_as_ever(breaking: Callable[..., None]) -> None:
     before = Report(REFUSED)
     assert before.root_causes == ("turn-quota-reached",)
