@@ -41,6 +41,7 @@ matrix: .venv/.test
 soak: .venv/.test
 	$(BIN)/python -m tests.bench.soak
 	$(BIN)/python -m tests.bench.soak_ice
+	$(BIN)/python -m pytest $(AT_ONCE) tests/stress --whole
 	for round in 1 2 3 4 5 6 7 8 9 10; do $(BIN)/python -m pytest -q $(AT_ONCE) $(ICE) || exit 1; done
 
 bench: .venv/.test

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from polyai_diag.causes.engine import Facts, Layer, Seen, cause, describe
+from polyai_diag.causes.repeats import as_before
 from polyai_diag.causes.turn import turn_unreached
 from polyai_diag.causes.udp import turn_is_configured
 from polyai_diag.failures import Failure
@@ -141,7 +142,7 @@ def ice_disconnected(facts: Facts) -> Iterator[Evidence | Seen]:
         websocket = "answers" if seen.note("websocket_answers") else "does not answer either"
         yield seen.says(
             f"{seen.note('after_connecting_s')} s after it connected the media path died: "
-            f"{seen.note('detail')}, and the WebSocket {websocket}"
+            f"{seen.note('detail')}, and the WebSocket {websocket}{as_before(facts, seen)}"
         )
         if seen.note("websocket_answers"):
             yield seen.compares("the WebSocket still answers at that moment")
@@ -153,7 +154,10 @@ def ice_disconnected(facts: Facts) -> Iterator[Evidence | Seen]:
     layer=Layer.ICE,
     guide=Guide.ICE,
     title="The gateway ends the call early",
-    remedy="Send PolyAI this report: callSid and the second are in it.",
+    remedy=(
+        "Send PolyAI this report: callSid and the second are in it. A run with --hold and "
+        "--earlier, given this report, tells whether the second repeats: then it is a timer."
+    ),
     breaks=("call", "audio"),
 )
 def call_ended_early(facts: Facts) -> Iterator[Evidence | Seen]:
@@ -165,7 +169,7 @@ def call_ended_early(facts: Facts) -> Iterator[Evidence | Seen]:
             when = f"{answered_s} s after the answer"
         elif connected_s is not None:
             when = f"{connected_s} s after the media was connected"
-        yield seen.says(f"{when} {seen.note('detail')}")
+        yield seen.says(f"{when} {seen.note('detail')}{as_before(facts, seen)}")
 
 
 def _stalls(facts: Facts, explained: str) -> bool:

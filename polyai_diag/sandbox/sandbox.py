@@ -81,6 +81,11 @@ class Sandbox:
         return len(self._running.calls)
 
     @property
+    def allocations(self) -> int:
+        """How many relayed addresses the TURN server has given out, and not yet got back."""
+        return len(self._running.config.relayed_addresses)
+
+    @property
     def token(self) -> str:
         """The connector token that the gateway takes, whatever the customer sends."""
         return self._tokens.connector
