@@ -111,8 +111,8 @@ class Call:
             transport.on("statechange", self._changed.set)
         with trace.observe("answer_apply", "gateway", known=_REJECTED) as seen:
             self._offered = list(parse_sdp(answer).candidates)
-            open_ended = _without_end(answer)
-            await self.pc.setRemoteDescription(RTCSessionDescription(open_ended, "answer"))
+            needed = _as_needed(answer)
+            await self.pc.setRemoteDescription(RTCSessionDescription(needed, "answer"))
         return seen.ok
 
     def add_candidate(self, candidate: IceCandidate) -> None:
@@ -288,7 +288,7 @@ class Call:
     async def _add(self, candidate: IceCandidate) -> None:
         with contextlib.suppress(ValueError, InvalidStateError, InvalidAccessError):
             if candidate.candidate is None:
-                return  # see _without_end
+                return  # see _as_needed
             ice = candidate_from_sdp(candidate.candidate.removeprefix("candidate:"))
             ice.sdpMid, ice.sdpMLineIndex = candidate.sdp_mid or "0", candidate.sdp_mline_index or 0
             await self.pc.addIceCandidate(ice)
@@ -299,12 +299,15 @@ def _read(candidates: Sequence[str]) -> list[CandidateFacts]:
     return [facts for facts in read if facts is not None]
 
 
-def _without_end(answer: str) -> str:
-    """Leave the end of candidates out: told of it, aioice takes no peer-reflexive ones any more.
+def _as_needed(answer: str) -> str:
+    """Leave out what aiortc would stumble over.
 
-    A gateway behind a `.local` name is met by its own checks; our timer ends the waiting.
+    Told of the end of candidates, aioice takes no peer-reflexive ones any more: a gateway behind a
+    `.local` name is met by its own checks, and our timer ends the waiting. Format parameters are
+    for an encoder and a decoder, both of them ours; what is wrong in them is to be passed over
+    (RFC 7587 §6.1), and aiortc gives up.
     """
-    return re.sub(r"(?m)^a=end-of-candidates.*\n?", "", answer)
+    return re.sub(r"(?m)^a=(end-of-candidates|fmtp:|rtcp-fb:).*\n?", "", answer)
 
 
 def _written(facts: CandidateFacts) -> str:
