@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 def how_often(finding: Finding) -> str:
     """Say how often it fails where it comes and goes; empty where it stays."""
     often = finding.flaky
-    return f"comes and goes, {often.failed} of {often.asked}" if often else ""
+    return f"comes and goes, {often.failed} of {often.asked} failed" if often else ""
 
 
 def least_proof(finding: Finding, most: int) -> list[str]:

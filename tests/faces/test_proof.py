@@ -19,7 +19,7 @@ from tests.unit.records import GATEWAY, record, saw, step
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-OFTEN = "comes and goes, 1 of 4"
+OFTEN = "comes and goes, 1 of 4 failed"
 CONTROL = "Control: the same worked at 3 of 4 attempts"
 WEAKER = "Nothing was there to compare with: it may be the server"
 
