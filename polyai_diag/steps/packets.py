@@ -13,6 +13,7 @@ from polyai_diag.analysis.quality import (
     rounded,
 )
 from polyai_diag.analysis.streams import reported_loss_percent, stream_facts
+from polyai_diag.media.tracks import FRAME_S
 from polyai_diag.probes.consent import answered_at_once
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ async def packet_facts(own: Call) -> dict[str, Json]:
         "packets_sent": sent,
         **_received(facts),
         **_jitter(facts.jitter),
+        "own_jitter_ms": _own_jitter_ms(own.track.sent_s),
         "one_way": _one_way(sent, facts.received),
         "gateway_reports": reports,
         "gateway_packets_sent": await own.gateway_sent(),
@@ -78,6 +80,13 @@ def _jitter(jitter: JitterFacts | None) -> dict[str, Json]:
         "jitter_p95_ms": round(jitter.p95_ms, 2),
         "jitter_p99_ms": round(jitter.p99_ms, 2),
     }
+
+
+def _own_jitter_ms(sent_s: Sequence[float]) -> float | None:
+    """Return how unevenly this machine itself hands packets over, mean |D|: it may be busy."""
+    late_ms = [1000 * (at_s - number * FRAME_S) for number, at_s in enumerate(sent_s)]
+    own = jitter_of(differences_ms(late_ms))
+    return None if own is None else round(own.mean_ms, 2)
 
 
 def _one_way(sent: int, received: int) -> str | None:

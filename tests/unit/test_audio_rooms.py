@@ -231,6 +231,38 @@ def test_no_echo_in_what_has_none() -> None:
     assert analyze_loopback(SIGNAL, make.tailed(SIGNAL.pcm)).echo is None
 
 
+def test_a_piece_that_stands_there_twice_is_no_echo() -> None:
+    """As where a gateway makes up for a lost packet with the one before."""
+    sound = SIGNAL.pcm.copy()
+    begins = SIGNAL.chirp_starts[1] + 4800
+    sound[begins : begins + 1920] += 0.7 * sound[begins - 1920 : begins]
+    assert analyze_loopback(SIGNAL, make.tailed(sound)).echo is None
+
+
+def test_what_keeps_no_waveform_has_no_cuts_but_silence() -> None:
+    """Codecs of few bits keep the sound of noise, and not its shape."""
+    sound, noise = SIGNAL.pcm.copy(), SIGNAL.noise
+    other = np.roll(sound[noise], 7000, axis=0)
+    sound[noise] = other
+    assert analyze_loopback(SIGNAL, sound).dropouts == ()
+    sound[noise.start + 30_000 : noise.start + 35_000] = 0
+    (dropout,) = analyze_loopback(SIGNAL, sound).dropouts
+    assert dropout.kind == "silence"
+    assert dropout.ms == pytest.approx(104, abs=15)
+
+
+def test_a_click_spoils_a_tone_once_and_distortion_always() -> None:
+    sound = SIGNAL.pcm.copy()
+    sound[SIGNAL.tone.start + 20_000 : SIGNAL.tone.start + 20_960] = 0
+    clicked = analyze_loopback(SIGNAL, sound)
+    bent = analyze_loopback(SIGNAL, np.asarray(np.tanh(20 * SIGNAL.pcm) / 20, np.float32))
+    for facts, always in ((clicked, False), (bent, True)):
+        assert facts.thd_n_db is not None
+        assert facts.typical_thd_n_db is not None
+        assert facts.thd_n_db > -20
+        assert (facts.typical_thd_n_db > -20) is always
+
+
 def test_what_lost_packets_carried_is_not_measured_and_says_so() -> None:
     lost = np.zeros(len(SIGNAL.pcm), bool)
     for part in (SIGNAL.tone, SIGNAL.noise, SIGNAL.left):

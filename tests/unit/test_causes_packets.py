@@ -193,6 +193,19 @@ def test_a_long_way_is_a_warning_and_never_critical(
     assert finding is None or finding.severity is Severity.WARNING
 
 
+def test_a_way_that_gets_long() -> None:
+    late = {"rtt_late_ms": 402.0, "rtt_late_interval_ms": [400.0, 410.0]}
+    finding = found(call(checked(1, 402, **late)))["high-latency"]
+    assert "In the later half of the call 402 ms" in finding.evidence[0].text
+    assert "high-latency" not in found(call(checked(1, 402, rtt_late_interval_ms=[150, 402])))
+
+
+@pytest.mark.parametrize(("own_ms", "named"), [(None, True), (1.0, True), (9.0, False)])
+def test_what_this_machine_makes_uneven_is_no_jitter(own_ms: float | None, named: bool) -> None:
+    uneven = {"jitter_ms": 36.0, "jitter_interval_ms": [35.0, 38.0], "own_jitter_ms": own_ms}
+    assert ("high-jitter" in found(call({**checked(1, 2, spread_ms=30.0), **uneven}))) is named
+
+
 @pytest.mark.parametrize(
     ("low_ms", "spread_ms", "severity"),
     [

@@ -83,7 +83,9 @@ class _Compared:
         """Return the windows in which next to nothing came back of what usually does."""
         sent, received = self.energies
         usual = float(np.percentile(received[known] / np.maximum(sent[known], 1e-12), USUAL))
-        return np.asarray(received < usual * sent * 10 ** (SILENT_DB / 10))
+        whole = received < usual * sent * 10 ** (SILENT_DB / 10)
+        # Silent from end to end: those half in it are spoiled too.
+        return np.convolve(whole, np.ones(WINDOW // HOP + 1), mode="same") > 0
 
     def gain(self, healthy: NDArray[np.bool_]) -> float:
         """Return the power gain over healthy windows."""

@@ -33,6 +33,8 @@ LOBE = 24  # 0.5 ms: an arrival's own width
 STANDS_OUT_DB = 16.0  # over the median of the 6 ms around it; noise alone stays under 13
 LEAST_DB = -56.0  # weaker ones are the codec's, and nobody hears them
 UPSAMPLING = 8
+NEAR = 3  # samples
+RECURS_SHARE = 0.4
 
 
 @dataclass(frozen=True)
@@ -62,14 +64,37 @@ def find_echo(signal: ProbeSignal, heard: Heard, timing: Timing) -> tuple[Echo |
     kinds = [_arrivals(heard, chirps, furthest), _arrivals(heard, sweeps, furthest)]
     first = [0 if kinds[1] is None else round(CHIRPS_FROM_S * SAMPLE_RATE_HZ), 0]
     told = [(a, tells) for a, tells in zip(kinds, first, strict=True) if a is not None]
-    echo = _strongest(told) if told else None
-    if echo is not None and kinds[1] is None and _blurred(echo):
+    found = _strongest(told) if told else None
+    if found is None or not _recurs(
+        found, heard, (chirps, first[0]), (sweeps, 0), furthest=furthest
+    ):
+        return None, bool(told)
+    if kinds[1] is None and _blurred(found):
         return None, False
-    return echo, bool(told)
+    return found, True
 
 
 def _blurred(echo: Echo) -> bool:
     return echo.delay_ms < 1000 * CHIRPS_FROM_S and echo.level_db < EARLY_LEAST_DB
+
+
+def _recurs(
+    echo: Echo,
+    heard: Heard,
+    *kinds: tuple[list[tuple[NDArray[np.float32], float]], int],
+    furthest: int,
+) -> bool:
+    """Whether more than one sound has it: a piece that stands there twice is no echo."""
+    at = round(echo.delay_ms * SAMPLE_RATE_HZ / 1000)
+    near = slice(at - NEAR, at + NEAR + 1)
+    each = [
+        np.abs(arrivals[near]).max()
+        for sounds, tells in kinds
+        for sound in sounds
+        if at >= tells and (arrivals := _arrivals(heard, [sound], furthest)) is not None
+    ]
+    least = RECURS_SHARE * 10 ** (echo.level_db / 20)
+    return sum(bool(height > least) for height in each) >= min(len(each), max(2, len(each) // 3))
 
 
 def _paced_sweep(samples: int, drift_ppm: float) -> NDArray[np.float32]:
