@@ -7,6 +7,7 @@ import contextlib
 import time
 from typing import TYPE_CHECKING
 
+from polyai_diag.analysis.turn_username import expires_at
 from polyai_diag.probes.again import may_pass
 from polyai_diag.probes.stun_transport import Address, StunRefused, StunTransport, open_udp
 from polyai_diag.probes.turn_allocation import Allocation
@@ -125,7 +126,9 @@ class End:
         attempt = self._attempt
         self._reached("allocate")
         server = attempt.way.server
-        notes = {"signed": server.credential is not None, "username": server.username}
+        # Where it carries no time it tells nothing, and may be a password in the wrong place.
+        username = server.username if expires_at(server.username) else None
+        notes = {"signed": server.credential is not None, "username": username}
         with attempt.observe("turn_allocate", **self._told, **notes) as seen:
             async with asyncio.timeout(self._left_s()):
                 await self._excused(self.allocation.allocate(seen), seen)

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from polyai_diag.analysis.token import read_token
 from polyai_diag.analysis.token_form import read_form
-from polyai_diag.analysis.turn_username import expires_at
 from polyai_diag.probes.again import ask_again, may_pass
 from polyai_diag.probes.gateway_http import fetch_ice_servers
 from polyai_diag.probes.proxy import logins
@@ -38,9 +37,6 @@ if TYPE_CHECKING:
 
 CLOSE_TIMEOUT_S = 4.0
 CLOSE_END_S = 1.0
-
-LIKE_A_PASSWORD = 20
-"""Characters of a TURN user name that tells no time: it may stand in the password's place."""
 
 
 @dataclass
@@ -145,9 +141,6 @@ class Walk:
         self.ice_servers = servers
         for server in servers:
             self.redactor.learn(server.credential)
-            name = server.username or ""
-            if len(name) >= LIKE_A_PASSWORD and expires_at(name) is None:
-                self.redactor.learn(Secret(name))
 
     def learn_description(self, sdp: str) -> None:
         """Keep the ICE passwords of an offer or answer out of what is shown (RFC 8839 §5.4)."""
