@@ -9,12 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import partial
+from itertools import islice
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
 from polyai_diag.causes.attempts import Attempts, Place
+from polyai_diag.causes.broken import RULE_BROKEN, rules_broken
 from polyai_diag.causes.control import control_of
 from polyai_diag.causes.facts import Facts, Seen, describe, endpoint_host
+from polyai_diag.causes.unexplained import unexplained
 from polyai_diag.model import (
     NOT_ASKED,
     Actor,
@@ -25,9 +30,9 @@ from polyai_diag.model import (
     Record,
     Severity,
     Status,
-    StepResult,
     Verdict,
 )
+from polyai_diag.our_bug import our_bug
 
 __all__ = [
     "CAUSES",
@@ -43,8 +48,12 @@ __all__ = [
     "verdict",
 ]
 
+T = TypeVar("T")
+
 _EVIDENCE_LIMIT = 12
 _CONTROLS_LIMIT = 3
+_LOOKED_AT = 1000  # pieces of evidence that a rule may yield before it is stopped
+_LONGEST_TEXT = 2000
 
 
 class Layer(IntEnum):
@@ -140,27 +149,46 @@ def cause(  # noqa: PLR0913 - one row of the catalogue, each field named where i
     return enter
 
 
-def judge(record: Record) -> tuple[Finding, ...]:
+class Judged(NamedTuple):
+    """All that one cause's row says of a record."""
+
+    evidence: list[Evidence]
+    severity: Severity
+    explains: frozenset[str]  # of what it can explain, what it does explain here
+
+
+Limit = Callable[[Callable[[], Judged]], Judged]
+"""Does what it is given, and raises TimeoutError where that does not end."""
+
+
+def judge(record: Record, limit: Limit = lambda judging: judging()) -> tuple[Finding, ...]:
     """Name the causes that the record has evidence for: roots first, the worst first.
 
     What was asked several times is judged by how it ended; then once more by how it failed, and
-    what is named then alone comes and goes.
+    what is named then alone comes and goes. A rule that breaks takes no other with it:
+    `rule-broken` says so. One that does not end is broken as well, where a `limit` ends it.
     """
     attempts = Attempts(record)
     facts = Facts(record, attempts.overcome)
-    present = _present(facts)
-    findings = [_finding(CAUSES[cause_id], facts, present) for cause_id in present]
-    findings = [*_as_grave_as_explained(findings), *_unexplained(facts, present)]
+    rules = _Rules(limit)
+    present = rules.present(facts)
+    cited = {evidence.step for judged in present.values() for evidence in judged.evidence}
+    findings = rules.findings(facts, present, present)
+    findings = [*_as_grave_as_explained(findings), *unexplained(record, cited)]
     if attempts:
-        findings += _coming_and_going(attempts, Facts(record, attempts.lucky), present)
+        findings += _coming_and_going(rules, attempts, Facts(record, attempts.lucky), present)
+    findings += [rules_broken(rules.broken)] if rules.broken else []
     return tuple(sorted(findings, key=_rank))
 
 
 def verdict(record: Record, findings: Iterable[Finding]) -> Verdict:
     """Say in one word how the run ended: the first that holds."""
-    severities = {finding.severity for finding in findings}
+    found = list(findings)
+    severities = {finding.severity for finding in found}
     if Severity.CRITICAL in severities:
         return Verdict.FAILED
+    if any(finding.id == RULE_BROKEN for finding in found):
+        return Verdict.INCOMPLETE
     if any(step.status in (Status.ERROR, Status.CANCELLED) for step in record.steps):
         return Verdict.INCOMPLETE
     gateway = record.step("gateway")
@@ -175,30 +203,71 @@ def root_causes(findings: Iterable[Finding]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(roots))
 
 
-def _present(facts: Facts) -> dict[str, list[Evidence]]:
-    found = {row.id: list(_evidence(row, facts)) for row in CAUSES.values()}
-    return {cause_id: evidence for cause_id, evidence in found.items() if evidence}
+class _Rules:
+    """The rules of the catalogue; those that break are kept apart, with a step and the place."""
+
+    def __init__(self, limit: Limit) -> None:
+        self._limit = limit
+        self.broken: dict[str, tuple[str, str]] = {}
+
+    def present(self, facts: Facts) -> dict[str, Judged]:
+        """Return what the facts have evidence for."""
+        tried = {
+            row.id: self._tried(row, partial(self._limit, partial(_judged, row, facts)))
+            for row in CAUSES.values()
+        }
+        return {
+            cause_id: judged for cause_id, judged in tried.items() if judged and judged.evidence
+        }
+
+    def findings(
+        self, facts: Facts, present: dict[str, Judged], named: Iterable[str]
+    ) -> list[Finding]:
+        """Return the findings of these names, among all that is present."""
+        rows = [CAUSES[cause_id] for cause_id in named]
+        tried = [self._tried(row, partial(_finding, row, facts, present)) for row in rows]
+        return [finding for finding in tried if finding]
+
+    def _tried(self, row: Cause, work: Callable[[], T]) -> T | None:
+        try:
+            return work()
+        except Exception as exc:  # noqa: BLE001 - our own bug: the other rules and the report go on
+            self.broken[row.id] = (row.breaks[0], our_bug(exc))
+            return None
+
+
+def _judged(row: Cause, facts: Facts) -> Judged:
+    """Apply a rule, with all that its row computes."""
+    evidence = list(_evidence(row, facts))
+    if not evidence:
+        return Judged([], Severity.INFO, frozenset())
+    broken = Severity.CRITICAL if facts.broken(*row.breaks) else Severity.WARNING
+    holds = row.explains_if
+    return Judged(
+        evidence,
+        row.effect(facts) if row.effect else broken,
+        frozenset(other for other in row.explains if holds is None or holds(facts, other)),
+    )
 
 
 def _evidence(row: Cause, facts: Facts) -> Iterator[Evidence]:
     said: set[str] = set()
     left = {False: _EVIDENCE_LIMIT, True: _CONTROLS_LIMIT}
-    for item in row.rule(facts):
+    for item in islice(row.rule(facts), _LOOKED_AT):
         found = item.says(describe(item.observation)) if isinstance(item, Seen) else item
         if not any(left.values()):
             return
         if found.text not in said and left[found.control]:  # two tries of one thing are one proof
             said.add(found.text)
             left[found.control] -= 1
-            yield found
+            yield msgspec.structs.replace(found, text=found.text[:_LONGEST_TEXT])
 
 
-def _finding(row: Cause, facts: Facts, present: dict[str, list[Evidence]]) -> Finding:
-    broken = Severity.CRITICAL if facts.broken(*row.breaks) else Severity.WARNING
-    compared = _compared(row, facts, present[row.id])
+def _finding(row: Cause, facts: Facts, present: dict[str, Judged]) -> Finding:
+    compared = _compared(row, facts, present[row.id].evidence)
     return Finding(
         id=row.id,
-        severity=row.effect(facts) if row.effect else broken,
+        severity=present[row.id].severity,
         title=row.title,
         summary=_summary(row, compared),
         evidence=compared,
@@ -234,23 +303,25 @@ def _summary(row: Cause, evidence: tuple[Evidence, ...]) -> str:
 
 
 def _coming_and_going(
-    attempts: Attempts, facts: Facts, staying: dict[str, list[Evidence]]
+    rules: _Rules, attempts: Attempts, facts: Facts, staying: dict[str, Judged]
 ) -> Iterator[Finding]:
     """Name what is named for attempts alone that others overcame: a warning at the most."""
     found, often = {}, {}
-    for cause_id, evidence in _present(facts).items():
+    for cause_id, judged in rules.present(facts).items():
+        evidence = judged.evidence
         counted = attempts.how_often(_places(evidence))
         if counted is not None and cause_id not in staying:
             often[cause_id] = counted
-            found[cause_id] = [*evidence, _overcome(attempts, evidence, counted)]
-    for cause_id, evidence in found.items():
-        finding = _finding(CAUSES[cause_id], facts, {**staying, **found})
+            told = [*evidence, _overcome(attempts, evidence, counted)]
+            found[cause_id] = judged._replace(evidence=told)
+    for finding in rules.findings(facts, {**staying, **found}, found):
+        first = found[finding.id].evidence[0].text
         grave = finding.severity is Severity.CRITICAL
         yield msgspec.structs.replace(
             finding,
             severity=Severity.WARNING if grave else finding.severity,
-            summary=f"{evidence[0].text}; {_how_often(often[cause_id])}",
-            flaky=often[cause_id],
+            summary=f"{first}; {_how_often(often[finding.id])}",
+            flaky=often[finding.id],
         )
 
 
@@ -282,17 +353,13 @@ def _as_grave_as_explained(findings: list[Finding]) -> Iterator[Finding]:
         yield msgspec.structs.replace(finding, severity=Severity.CRITICAL) if raised else finding
 
 
-def _explaining(row: Cause, facts: Facts, present: dict[str, list[Evidence]]) -> Iterator[str]:
-    for other_id, evidence in present.items():
-        other = CAUSES[other_id]
-        if row.id not in other.explains or not (other.explains_if or _always)(facts, row.id):
+def _explaining(row: Cause, facts: Facts, present: dict[str, Judged]) -> Iterator[str]:
+    own = present[row.id].evidence
+    for other_id, judged in present.items():
+        if row.id not in judged.explains:
             continue
-        if not other.per_host or _hosts(facts, evidence) & _hosts(facts, present[row.id]):
+        if not CAUSES[other_id].per_host or _hosts(facts, judged.evidence) & _hosts(facts, own):
             yield other_id
-
-
-def _always(_facts: Facts, _explained: str) -> bool:
-    return True
 
 
 def _hosts(facts: Facts, evidence: Iterable[Evidence]) -> set[str]:
@@ -301,37 +368,6 @@ def _hosts(facts: Facts, evidence: Iterable[Evidence]) -> set[str]:
         for e in evidence
         if e.observation is not None
     }
-
-
-def _unexplained(facts: Facts, present: dict[str, list[Evidence]]) -> Iterator[Finding]:
-    cited = {e.step for evidence in present.values() for e in evidence}
-    orphans = [
-        step
-        for step in facts.record.steps
-        if step.status is Status.FAILED and step.name not in cited
-    ]
-    if not orphans:
-        return
-    evidence = tuple(e for step in orphans for e in _failures_of(step))[:_EVIDENCE_LIMIT]
-    names = ", ".join(step.name for step in orphans)
-    yield Finding(
-        id="unexplained",
-        severity=Severity.CRITICAL,
-        title=f"Something failed that no known cause accounts for ({names})",
-        summary=evidence[0].text,
-        evidence=evidence,
-        remedy="Send this report to PolyAI: it shows what was seen, and a rule is missing for it.",
-    )
-
-
-def _failures_of(step: StepResult) -> Iterator[Evidence]:
-    failing = [(i, o) for i, o in enumerate(step.observations) if o.failure]
-    # What was only tried is not what the step failed for.
-    failing = [(i, o) for i, o in failing if o.notes.get("configured") is not False] or failing
-    for index, observation in failing:
-        yield Evidence(step=step.name, observation=index, text=describe(observation))
-    if not failing:
-        yield Evidence(step=step.name, text=f"{step.name}: {step.reason or 'failed'}")
 
 
 def _rank(finding: Finding) -> tuple[bool, int, int]:

@@ -50,6 +50,23 @@ def heard(facts: Facts) -> Iterator[Sound]:
         yield Sound(seen, seen.observation.notes, "The recording")
 
 
+def faded(sound: Sound) -> tuple[float, float]:
+    """Return how many seconds came back weak, though not silent, and the least gain in dB."""
+    rows = [row for row in sound.rows("weak") if not row.get("stopped")]
+    gains_db = [number(row.get("gain_db")) or 0.0 for row in rows]
+    return sum(map(_seconds, rows)), min(gains_db, default=0.0)
+
+
+def paused(sound: Sound) -> list[str]:
+    """Say for how long nothing came back, and when; what was sent went on."""
+    rows = [row for row in sound.rows("weak") if row.get("stopped")]
+    return [f"{_seconds(row):.1f} s from {number(row.get('at_s')) or 0:.1f} s on" for row in rows]
+
+
+def _seconds(row: dict[str, Any]) -> float:
+    return max(0.0, (number(row.get("until_s")) or 0.0) - (number(row.get("at_s")) or 0.0))
+
+
 def reported(sound: Sound, key: str) -> float:
     """Return a count of the gateway's report on what it was sent."""
     return max(0.0, number(table(sound.data.get("gateway_reports")).get(key)) or 0.0)

@@ -6,6 +6,7 @@ recording's by itself (limits_unreferenced.py).
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,13 @@ from polyai_diag.analysis.loose import number
 from polyai_diag.causes.engine import Facts, Layer, Seen, cause
 from polyai_diag.causes.heard import (
     Sound,
+    faded,
     heard,
     is_reported,
     looped,
     lost_there,
     made_up_for_loss,
+    paused,
     reported,
 )
 from polyai_diag.failures import Failure
@@ -76,6 +79,8 @@ def silent_audio(facts: Facts) -> Iterator[Evidence | Seen]:
     remedy="Raise the level where the sound is made: the network does not change it.",
     reference="ITU-T P.56",
     breaks=("audio",),
+    explains=("audio-distorted", "audio-narrowband", "audio-dropouts", "echo-heard"),
+    explains_if=lambda facts, _: any(map(_fades, looped(facts))),  # what changes is not compared
 )
 def audio_too_quiet(facts: Facts) -> Iterator[Evidence | Seen]:
     """Out and back it loses more than a listener makes up for, or an agent speaks too softly."""
@@ -83,6 +88,11 @@ def audio_too_quiet(facts: Facts) -> Iterator[Evidence | Seen]:
         gain_db = sound.number("gain_db")
         if gain_db is not None and gain_db < limits.QUIET_GAIN_DB:
             yield sound.seen.says(f"The sound came back {-gain_db:.1f} dB quieter than it was sent")
+        elif _fades(sound):
+            weak_s, least_db = faded(sound)
+            yield sound.seen.says(
+                f"It fades: {weak_s:.1f} s came back {-least_db:.0f} dB quieter than they were sent"
+            )
     for sound in heard(facts):
         level_dbfs = sound.number("active_level_dbfs")
         if level_dbfs is None or sound.data.get("silent") is True:
@@ -91,6 +101,14 @@ def audio_too_quiet(facts: Facts) -> Iterator[Evidence | Seen]:
             yield sound.seen.says(
                 f"{sound.whose} is at {level_dbfs:.0f} dBFS; speech usually is at -26"
             )
+
+
+def _fades(sound: Sound) -> bool:
+    """Whether it is too quiet for a part of the time alone."""
+    weak_s, _ = faded(sound)
+    gain_db = sound.number("gain_db")
+    is_quiet = gain_db is not None and gain_db < limits.QUIET_GAIN_DB
+    return weak_s >= limits.WEAK_LEAST_S and not is_quiet
 
 
 @cause(
@@ -177,14 +195,19 @@ def _like(edge_hz: float) -> str:
 def audio_distorted(facts: Facts) -> Iterator[Evidence | Seen]:
     """A pure tone comes back with far more beside it than Opus itself leaves."""
     for sound in looped(facts):
-        lossy = lost_there(sound) > 0  # a piece that is made up spoils a part of the tone alone
-        thd_n_db = sound.number("typical_thd_n_db" if lossy else "thd_n_db")
+        thd_n_db = _thd_n_db(sound)
         if thd_n_db is not None and thd_n_db > limits.THD_N_MOST_DB:
             alone_db = sound.number("thd_n_db", within="opus_alone")
             beside = "" if alone_db is None else f"; Opus alone leaves {alone_db:.0f} dB"
             yield sound.seen.says(
                 f"Distortion and noise are {thd_n_db:.0f} dB beside a pure tone (THD+N){beside}"
             )
+
+
+def _thd_n_db(sound: Sound) -> float | None:
+    """Return it as it typically is: a click or a cut spoils a part of the tone alone."""
+    typical_db = sound.number("typical_thd_n_db")
+    return sound.number("thd_n_db") if typical_db is None else typical_db
 
 
 @cause(
@@ -255,7 +278,10 @@ def _stereo_agreed(facts: Facts) -> bool:
     title="The sound is cut: pieces of it are missing or repeated",
     remedy="No packet was missing: look where the sound is buffered, resampled or transcoded.",
     breaks=("audio",),
-    explains=("audio-distorted",),
+    explains=("audio-distorted", "echo-heard"),
+    explains_if=lambda facts, explained: (
+        explained != "echo-heard" or any(map(_repeats, looped(facts)))
+    ),
 )
 def audio_dropouts(facts: Facts) -> Iterator[Evidence | Seen]:
     """Sound is missing that no lost packet carried, on the way there neither."""
@@ -263,6 +289,8 @@ def audio_dropouts(facts: Facts) -> Iterator[Evidence | Seen]:
         cuts = [cut for cut in sound.rows("dropouts") if _is_long(cut)]
         if cuts and not _drifts(sound) and not made_up_for_loss(sound, cuts):
             yield sound.seen.says(_cuts(cuts))
+        if pauses := paused(sound):
+            yield sound.seen.says(f"Nothing came back for {', for '.join(pauses)}")
         left_out = sound.number("left_out") or 0
         if left_out > lost_there(sound) + LEFT_OUT_MOST and is_reported(sound):
             yield sound.seen.says(
@@ -273,6 +301,11 @@ def audio_dropouts(facts: Facts) -> Iterator[Evidence | Seen]:
         cuts = sound.rows("dropouts")
         if len(cuts) >= unreferenced.DROPOUTS:
             yield sound.seen.says(f"{sound.whose}: {_cuts(cuts)}")
+
+
+def _repeats(sound: Sound) -> bool:
+    """Whether pieces stand there twice: the second time they are no echo."""
+    return any(cut.get("kind") == "repeat" and _is_long(cut) for cut in sound.rows("dropouts"))
 
 
 def _is_long(cut: dict[str, Any]) -> bool:
@@ -306,7 +339,11 @@ def audio_hum(facts: Facts) -> Iterator[Evidence | Seen]:
     ]:
         mains_hz = sound.number("mains_hz", within="hum")
         level_dbfs = sound.number("level_dbfs", within="hum")
-        if mains_hz is not None and level_dbfs is not None and level_dbfs > limit_dbfs:
+        # Who turns up what is too quiet turns up the hum in it.
+        turned_up_db = -min(0.0, sound.number("gain_db") or 0.0)
+        if mains_hz is None or level_dbfs is None:
+            continue
+        if level_dbfs + turned_up_db > limit_dbfs:
             yield sound.seen.says(f"{mains_hz:.0f} Hz and its harmonics at {level_dbfs:.0f} dBFS")
 
 
@@ -326,6 +363,8 @@ def echo_heard(facts: Facts) -> Iterator[Evidence | Seen]:
         delay_ms = sound.number("delay_ms", within="echo")
         level_db = sound.number("level_db", within="echo")
         if delay_ms is None or level_db is None:
+            continue
+        if level_db < (_thd_n_db(sound) or -math.inf):  # what is distorted resembles itself, late
             continue
         if delay_ms >= limits.ECHO_LEAST_MS and level_db > limits.ECHO_MOST_DB:
             yield sound.seen.says(

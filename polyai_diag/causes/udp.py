@@ -312,7 +312,7 @@ def _no_public_peer(facts: Facts) -> bool:
     reference="RFC 4787 §4.1",
     breaks=("call",),
     effect=_effect_of_symmetric_nat,
-    explains=("ice-failed", "turn-not-configured"),
+    explains=("ice-failed", "turn-not-configured", "media-ports-blocked"),
     explains_if=lambda facts, _explained: _no_public_peer(facts),
 )
 def symmetric_nat(facts: Facts) -> Iterator[Evidence | Seen]:

@@ -1,6 +1,6 @@
 """The sandbox's gateway: its HTTP endpoints, its signaling socket, and the calls behind it.
 
-It speaks as the published clients expect, on 127.0.0.1 alone.
+It speaks as the published clients expect, on one loopback address alone.
 """
 
 from __future__ import annotations
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from polyai_diag.sandbox.settings import GatewayFaults, Page, PathFaults, SoundFaults
     from polyai_diag.sandbox.tokens import Tokens
 
-HOST = "127.0.0.1"
 SIGNALING_PATH = "/api/v1/webrtc/signal"
 _MOVED_SIGNALING_PATH = "/api/v1/webrtc/signaling"
 
@@ -47,8 +46,9 @@ _websocket_log.addFilter(lambda record: record.msg != "opening handshake failed"
 
 @dataclass(frozen=True, repr=False)
 class GatewayConfig:
-    """What a gateway serves, and to whom; `relayed_addresses` are the TURN server's own."""
+    """What a gateway serves, where and to whom; `relayed_addresses` are the TURN server's own."""
 
+    host: str
     tokens: Tokens
     ice_servers: list[dict[str, Json]]
     allow_echo: bool
@@ -75,7 +75,7 @@ class Gateway:
     async def __aenter__(self) -> Self:
         self._server = await serve(
             self._serve_socket,
-            **listens_at(HOST, 0, self.config.faults.reset_rhythm),
+            **listens_at(self.config.host, 0, self.config.faults.reset_rhythm),
             ssl=self._ssl_context,
             process_request=self._process_request,
             process_response=self._process_response,

@@ -24,23 +24,23 @@ class Path:
 
     def holds_s(self, data: bytes, sent: bool) -> float | None:
         """Return how long a datagram is on its way, `sent` by the gateway or to it; None: lost."""
-        faults, is_rtp = self._faults, _is_rtp(data)
+        faults, sounds = self._faults, is_rtp(data)
         held_ms = faults.delay_ms
-        if self._is_at_fault(is_rtp):
+        if self._is_at_fault(sounds):
             dropped = faults.drop_sent_rtp if sent else faults.drop_received_rtp
-            if (is_rtp and dropped) or (faults.drop_rtcp and _is_rtcp(data)):
+            if (sounds and dropped) or (faults.drop_rtcp and _is_rtcp(data)):
                 return None
-            if (is_rtp or faults.loses_everything) and self._loses_next(sent):
+            if (sounds or faults.loses_everything) and self._loses_next(sent):
                 return None
             held_ms += faults.more_delay_ms
             if sent:
                 held_ms += faults.jitter_ms * self._draw()
         return held_ms / 1000
 
-    def _is_at_fault(self, is_rtp: bool) -> bool:
+    def _is_at_fault(self, sounds: bool) -> bool:
         """Whether it is bad just now, counted from the first packet of sound."""
         now_s = time.monotonic()
-        if is_rtp and self._begun_s is None:
+        if sounds and self._begun_s is None:
             self._begun_s = now_s
         passed_s = 0.0 if self._begun_s is None else now_s - self._begun_s
         return is_on(passed_s, self._faults.begins_s, self._faults.comes_and_goes_s)
@@ -67,7 +67,8 @@ def is_on(passed_s: float, begins_s: float, comes_and_goes_s: float) -> bool:
     return since_s >= 0 and not (comes_and_goes_s and int(since_s / comes_and_goes_s) % 2)
 
 
-def _is_rtp(data: bytes) -> bool:
+def is_rtp(data: bytes) -> bool:
+    """Whether a datagram is RTP, neither RTCP nor STUN nor DTLS."""
     return len(data) > 1 and data[0] in _RTP_FIRST_BYTES and data[1] not in _RTCP_SECOND_BYTES
 
 

@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+class Way(StrEnum):
+    """One direction, as a server sees it."""
+
+    SENT = "sent"
+    RECEIVED = "received"
+
+
 class Page(NamedTuple):
     """An HTTP answer in place of the right one; `location` is where it sends the client."""
 
@@ -111,6 +118,14 @@ class GatewayFaults:
     """What matches each pattern in the answer's text is replaced (`re.sub`, line by line)."""
     trickle_after_s: float = 0
     """Candidates that are trickled come so long after the answer."""
+    drops_only: Way | None = None
+    """UDP, media and DTLS that are dropped are dropped in this direction alone."""
+    dtls_passes: int = 0
+    """So many DTLS datagrams pass before `swallow_dtls` begins."""
+    ends_media_after_s: float | None = None
+    """DTLS is closed so long after the call is connected, and no frame says so."""
+    silent_after_s: float | None = None
+    """No RTP is sent from so long after the call is connected; checks are answered."""
 
 
 @dataclass(frozen=True)
@@ -211,6 +226,18 @@ class PathFaults:
     """Of what is drawn."""
 
 
+class StreamMode(StrEnum):
+    """What meets who has connected to the TURN server by TCP or TLS."""
+
+    SERVE = "serve"
+    SILENT = "silent"
+    """Nothing is answered."""
+    HANG_UP = "hang-up"
+    """The connection ends at the first bytes, as a middlebox does that knows no STUN."""
+    WEB = "web"
+    """A web server answers."""
+
+
 @dataclass(frozen=True)
 class TurnFaults:
     """What the STUN and TURN server does wrong on purpose, or the network before it."""
@@ -237,6 +264,26 @@ class TurnFaults:
     """Which of the signed Allocates of a transport get no answer."""
     tls_reset_rhythm: str = "."
     """Which connections for TLS are reset as soon as they are up."""
+    rejection_code: int = 401
+    """What credentials are refused with: some servers say 400, or 441."""
+    error_reason: str = ""
+    """What its error responses say beside their code."""
+    refuse_unsigned: bool = False
+    """`allocate_error` comes in place of the challenge."""
+    username: str = "{expires}:sandbox"
+    """The form of the user name that is given out."""
+    expired_ago_s: int = 3600
+    """How long ago `expired_credentials` have expired."""
+    refused_requests: tuple[str, ...] = ("permission", "channel")
+    """The requests that `refuse_peers` refuses."""
+    drops_only: Way | None = None
+    """What is relayed is dropped in this direction alone: sent to peers, or received from them."""
+    streams: StreamMode = StreamMode.SERVE
+    """What becomes of TCP and TLS connections."""
+    dead_stun_url: bool = False
+    """The STUN URL leads to a port that is silent; TURN URLs work."""
+    binding_error: int | None = None
+    """A Binding gets this error (RFC 8489 §14.8)."""
 
 
 class ProxyMode(StrEnum):

@@ -180,7 +180,7 @@ class Signaling:
     async def _watch(self, call: Call) -> None:
         """Tell the client when the media ends before the call does."""
         state = await call.ended
-        if self._call is not call:
+        if self._call is not call or self._faults.ends_media_after_s is not None:
             return
         await self._end_call()
         frame = close_frame(call.session_id)

@@ -87,9 +87,8 @@ async def _loop(
     trace.progress(f"Sending {signal.seconds:.0f} s of sound out and back")
     loop = await loop_back(track, packets, signal.pcm)
     await save_sound(walk, trace, received=loop.received, sent=signal.pcm)
-    facts = await asyncio.to_thread(
-        analyze_loopback, signal, loop.received, lost=loop.lost if loop.lost.any() else None
-    )
+    lost = loop.lost if loop.lost.any() else None
+    facts = await asyncio.to_thread(analyze_loopback, signal, loop.received, lost, loop.carriers)
     _note(signal, facts, floor, loop, trace)
     keep_looped(trace, signal, loop.received, facts, floor=floor, arrivals=loop.arrivals)
     seen.note(level_dbfs=round(facts.level_dbfs, 1), chirps_found=facts.chirps_found)
@@ -103,8 +102,16 @@ def _judge(facts: LoopbackFacts, loop: Loop, seen: Seen) -> None:
         seen.fail(Failure.NO_RTP, "packets stopped arriving")
     elif facts.level_dbfs < limits.SILENT_DBFS:
         seen.fail(Failure.SILENCE, f"{facts.level_dbfs:.0f} dBFS came back of a tone of -20")
+    elif (silent_s := _silent_at_the_end_s(facts)) >= limits.STOPPED_LEAST_S:
+        seen.fail(
+            Failure.SILENCE, f"sound came back at first, and none in the last {silent_s:.1f} s"
+        )
     elif not facts.chirps_found and not wrong_rate:
         seen.fail(Failure.PROBE_SOUND_LOST, "sound came back, but not the one that was sent")
+
+
+def _silent_at_the_end_s(facts: LoopbackFacts) -> float:
+    return next((w.until_s - w.at_s for w in facts.weak if w.stopped and w.to_end), 0.0)
 
 
 def _ended(seen: Seen, trace: Trace) -> bool:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from polyai_diag.model import Json
     from polyai_diag.probes.ice import Call
 
+LEAST_FOR_HALF = 6
+"""With fewer than six no interval of their median reaches 95 %."""
+
 
 async def packet_facts(own: Call) -> dict[str, Json]:
     """Judge all packets of the call so far, and all checks of its path.
@@ -99,7 +102,7 @@ def check_facts(checks_ms: Sequence[float | None]) -> dict[str, Json] | None:
     """Judge the checks of the path: round trips, their spread, how many first requests were lost.
 
     Those that had to be sent again count as lost, and for nothing else. `spread_ms` is the mean |D|
-    of neighbours.
+    of neighbours, `rtt_late_…` of the later half alone: a way may get long.
     """
     if not checks_ms:
         return None
@@ -110,6 +113,10 @@ def check_facts(checks_ms: Sequence[float | None]) -> dict[str, Json] | None:
         found["rtt_ms"] = round(percentile(ordered, 0.5), 2)
         found["rtt_p95_ms"] = round(percentile(ordered, 0.95), 2)
         found["rtt_interval_ms"] = rounded(median_interval(ordered))
+    late = sorted(ms for ms in at_once[len(at_once) // 2 :] if ms is not None)
+    if len(late) >= LEAST_FOR_HALF:
+        found["rtt_late_ms"] = round(percentile(late, 0.5), 2)
+        found["rtt_late_interval_ms"] = rounded(median_interval(late))
     spread = jitter_of(differences_ms(at_once))
     if spread is not None:
         found["spread_ms"] = round(spread.mean_ms, 2)

@@ -6,7 +6,6 @@ Whoever needs a thing first opens it; `close()` ends all of it, always.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
 import time
 from collections.abc import Awaitable, Callable
@@ -21,6 +20,7 @@ from polyai_diag.probes.gateway_http import fetch_ice_servers
 from polyai_diag.probes.proxy import logins
 from polyai_diag.probes.tls import tls_context
 from polyai_diag.probes.trace import Trace
+from polyai_diag.probes.waiting import stop
 from polyai_diag.redact import Redactor
 from polyai_diag.secret import Secret
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from polyai_diag.target import IceServer, Target
 
 CLOSE_TIMEOUT_S = 4.0
+CLOSE_END_S = 1.0
 
 
 @dataclass
@@ -156,10 +157,12 @@ class Walk:
         """Say `close`, hang up and give everything back, in bounded time."""
         call, self.call = self.call, None
         signaling, self.signaling = self.signaling, None
-        open_things = [thing.close() for thing in (signaling, call) if thing is not None]
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                await asyncio.gather(*open_things, return_exceptions=True)
+        closing = [asyncio.create_task(t.close()) for t in (signaling, call) if t is not None]
+        try:
+            if closing:
+                await asyncio.wait(closing, timeout=CLOSE_TIMEOUT_S)
+        finally:
+            await stop(closing, CLOSE_END_S)
 
 
 Check = Callable[[Walk, Trace], Awaitable[None]]

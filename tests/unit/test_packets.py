@@ -74,11 +74,22 @@ def test_a_gap_stays_silent_where_it_is() -> None:
     assert np.allclose(sound[20 * 960 : 40 * 960], whole[20 * 960 : 40 * 960], atol=0.02)
 
 
+def test_each_sample_knows_which_codec_carried_it() -> None:
+    arrivals = _arrivals()
+    (silk,) = encode(np.zeros((FRAME_SAMPLES, 1), np.float32), bit_rate=12_000, application="voip")
+    arrivals[5] = arrivals[5]._replace(payload=silk)
+    carried = place([a for n, a in enumerate(arrivals) if n != 10]).silk_khz
+    frames = carried[: FRAMES * FRAME_SAMPLES].reshape(FRAMES, -1)
+    assert [set(frame.tolist()) for frame in frames[4:7]] == [{0}, {16}, {0}]
+    assert set(frames[10].tolist()) == {-1}
+    assert set(carried[FRAMES * FRAME_SAMPLES :].tolist()) == {-1}
+
+
 def test_what_was_lost_is_told_from_what_was_not_sent() -> None:
     arrivals = [a for n, a in enumerate(_arrivals()) if n not in (10, 11, 30)]
     sent_on = [a._replace(sequence_number=(a.sequence_number - 2) % 2**16)
                if n >= 10 else a for n, a in enumerate(arrivals)]  # fmt: skip
-    _, _, lost, unsent = place(sent_on)
+    _, _, lost, unsent, _ = place(sent_on)
     frames = [mask[: FRAMES * 960].reshape(FRAMES, 960).all(axis=1) for mask in (lost, unsent)]
     assert [np.flatnonzero(frame).tolist() for frame in frames] == [[30], [10, 11]]
     assert (lost.sum(), unsent.sum()) == (960, 2 * 960)

@@ -215,6 +215,14 @@ def test_a_refused_peer_is_at_fault_only_where_the_call_needs_it() -> None:
     assert "turn-peer-refused" not in judged(granted(UDP), private, call=both)
 
 
+def test_a_peer_that_nobody_could_reach_is_refused_with_good_reason() -> None:
+    refused = asked("turn_permission", UDP, Failure.STUN_FORBIDDEN, peer="10.9.9.9:40000")
+    wrong = {**pair("relay", remote="10.9.9.9:40000"), "obstacle": "a private address"}
+    assert "turn-peer-refused" not in judged(granted(UDP), refused, call=ice(wrong))
+    here = {**wrong, "local_type": "host", "obstacle": None}
+    assert "turn-peer-refused" in judged(granted(UDP), refused, call=ice(wrong, here))
+
+
 # --- what is not configured -------------------------------------------------------------------
 
 

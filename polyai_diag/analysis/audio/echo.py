@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 BAND_HZ = (300.0, 6500.0)  # where codecs keep the waveform; a hard edge would ring
 EARLIEST_S = 0.008  # before it lies the direct sound's own skirt
 CHIRPS_FROM_S = 0.04  # sooner a chirp still sounds, in another band, and takes the codec's bits
+EARLY_LEAST_DB = -40.0  # that a codec's unrest around a chirp, of -65, moves by no more than 0.5
 NEXT_S = 0.13  # so long before the next sound begins the search ends
 AHEAD = 480
 BESIDE = 144  # 3 ms
@@ -45,7 +46,8 @@ class Echo:
 def find_echo(signal: ProbeSignal, heard: Heard, timing: Timing) -> tuple[Echo | None, bool]:
     """Return the echo that stands out most, if one does, and whether any sound could tell.
 
-    Only what arrived whole tells, with all that an echo of it would need.
+    Only what arrived whole tells, with all that an echo of it would need. Without the sweep, a
+    weak early one is seen and not measured: the chirps blur it.
     """
     furthest = signal.echo_within - round(NEXT_S * SAMPLE_RATE_HZ)
     chirps = [
@@ -60,7 +62,14 @@ def find_echo(signal: ProbeSignal, heard: Heard, timing: Timing) -> tuple[Echo |
     kinds = [_arrivals(heard, chirps, furthest), _arrivals(heard, sweeps, furthest)]
     first = [0 if kinds[1] is None else round(CHIRPS_FROM_S * SAMPLE_RATE_HZ), 0]
     told = [(a, tells) for a, tells in zip(kinds, first, strict=True) if a is not None]
-    return (_strongest(told) if told else None), bool(told)
+    echo = _strongest(told) if told else None
+    if echo is not None and kinds[1] is None and _blurred(echo):
+        return None, False
+    return echo, bool(told)
+
+
+def _blurred(echo: Echo) -> bool:
+    return echo.delay_ms < 1000 * CHIRPS_FROM_S and echo.level_db < EARLY_LEAST_DB
 
 
 def _paced_sweep(samples: int, drift_ppm: float) -> NDArray[np.float32]:

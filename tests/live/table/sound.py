@@ -76,8 +76,8 @@ SOUND: list[Case] = [
     shown("audio-narrowband", "G.711, the agent answers", sound(g711=True), sandbox=AGENT),
     shown(
         "audio-narrowband",
-        "Opus at 10 kb/s",
-        sound(bit_rate=10_000, mono=True, application="voip"),
+        "Opus at 8 kb/s",
+        sound(bit_rate=8000, mono=True, application="voip"),
     ),
     shown("audio-narrowband", "after 3 s", sound(lowpass_hz=3400, begins_s=3)),
     shown("audio-narrowband", "thoroughly", sound(lowpass_hz=5500), target=thorough),
