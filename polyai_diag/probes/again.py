@@ -37,11 +37,10 @@ _MAY_PASS = frozenset(
         Failure.TLS_WRONG_HOST,
         Failure.TLS_FAILED,
         Failure.STUN_FORBIDDEN,
-        Failure.STUN_QUOTA_REACHED,
-        Failure.STUN_OUT_OF_CAPACITY,
         Failure.STUN_ERROR,
     }
 )
+"""Not what a full TURN server says: to ask it more often is what keeps it full."""
 _STATUS_MAY_PASS = (408, 425, 500, 502, 503, 504)  # RFC 9110 §15, RFC 8470 §5.2
 
 

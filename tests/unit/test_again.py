@@ -95,6 +95,8 @@ async def test_what_was_kept_is_given_back_when_it_is_cut_off() -> None:
         (Failure.PROXY_FAILED, 502, 0.0, True),
         (Failure.STUN_FORBIDDEN, None, 0.0, True),
         (Failure.STUN_UNAUTHORIZED, None, 0.0, False),
+        (Failure.STUN_QUOTA_REACHED, None, 0.0, False),
+        (Failure.STUN_OUT_OF_CAPACITY, None, 0.0, False),
         (Failure.TOKEN_MALFORMED, None, 0.0, False),
         (None, None, 0.0, False),
     ],
