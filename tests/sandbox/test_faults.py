@@ -125,6 +125,7 @@ def test_the_list_is_closed_and_in_the_order_of_the_catalogues_tables() -> None:
         "setup-slow",
         "udp-blocked",
         "media-ports-blocked",
+        "stun-unreachable",
         "turn-unreachable",
         "turn-credentials-rejected",
         "turn-credentials-expired",

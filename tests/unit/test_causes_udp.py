@@ -234,6 +234,21 @@ def test_it_explains_a_failed_call_only_where_nothing_public_is_offered(
     assert (named["symmetric-nat"].severity is Severity.CRITICAL) is explained
 
 
+@pytest.mark.parametrize(("kind", "explained"), [("srflx", True), ("host", False)])
+def test_it_explains_why_nothing_direct_reaches_a_gateway_behind_nat(
+    kind: str, explained: bool
+) -> None:
+    relayed = {"local_type": "relay", "remote_type": kind, "remote_address": "20.42.0.9:5000"}
+    seen = [
+        saw("ice_connect", "gateway", pairs=[{**relayed, "state": "succeeded"}]),
+        saw("direct_check", "gateway", Failure.GENERIC_TIMEOUT, asked=["20.42.0.9:5000"]),
+    ]
+    call = step("call", *seen, nominated={"local_type": "relay"})
+    stun = step("stun", saw("stun_binding", "stun:192.0.2.1:3478"))
+    named = found(SYMMETRIC, stun, call)
+    assert ("symmetric-nat" in named["media-ports-blocked"].explained_by) is explained
+
+
 @pytest.mark.parametrize(
     ("local_type", "target", "severity"),
     [
