@@ -65,13 +65,13 @@ async def test_a_gateway_that_hangs_up_ends_the_call_early() -> None:
 @pytest.mark.timeout(60)
 @in_loop_for(50)
 async def test_a_media_path_that_dies_while_the_call_is_held() -> None:
-    dies = Fault("The media path dies.", gateway={"media_lasts_s": 10.0})
+    dies = Fault("The media path dies.", gateway={"media_lasts_s": 13.0})
     async with Sandbox([dies]) as sandbox:
         report = await diagnose(sandbox.target(hold_s=30), steps=["audio"])
     assert report.root_causes == ("ice-disconnected",)
     held = report.step("audio").observations[-1]
     assert held.operation == "call_hold"
-    assert held.notes["after_connecting_s"] == pytest.approx(10, abs=0.5)
+    assert held.notes["after_connecting_s"] == pytest.approx(13, abs=0.5)
     assert held.duration_ms < 9000
     assert "the WebSocket answers" in report.findings[0].summary
 

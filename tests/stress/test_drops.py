@@ -33,7 +33,7 @@ DROPS = {
     "the WebSocket is closed": ("signaling_lasts_s", "signaling-lost", "s after the answer"),
 }
 AFTER_S = 13.0
-"""Later than the sound has been measured, so that it is the holding that sees it."""
+"""Later than the sound has been measured, unless the machine is busy; the second is the same."""
 
 
 def dropping(setting: str, after_s: float) -> Sandbox:
@@ -66,7 +66,6 @@ def test_the_second_is_named_and_the_repeat(name: str) -> None:
         for report in (first, other, again):
             assert report.root_causes == (cause,)
             assert named_second(report, cause, since) == pytest.approx(AFTER_S, abs=0.7)
-            assert report.step("audio").observations[-1].operation == "call_hold"
         assert "a timer" not in first.findings[0].summary
         seconds = [named_second(report, cause, since) for report in (first, other)]
         said = f"at the same second as in 2 earlier runs ({seconds[0]} s, {seconds[1]} s): a timer"
@@ -107,6 +106,7 @@ def test_a_call_that_drops_after_a_minute(
     for report in reports:
         assert report.root_causes == (cause,)
         assert named_second(report, cause, since) == pytest.approx(60, abs=1)
+        assert report.step("audio").observations[-1].operation == "call_hold"
         assert report.record.duration_ms < 90_000, "it does not wait for the 180 s"
     assert "at the same second as in an earlier run (" in reports[1].findings[0].summary
 
