@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from polyai_diag.model import Json
     from polyai_diag.probes.ice import Call
 
-LEAST_FOR_MEDIAN = 6
+LEAST_LATE, LEAST_FOR_MEDIAN = 7, 6
 """Checks; with fewer no interval of their median reaches 95 %."""
 
 
@@ -122,9 +122,9 @@ def check_facts(checks_ms: Sequence[float | None]) -> dict[str, Json] | None:
         found["rtt_ms"] = round(percentile(ordered, 0.5), 2)
         found["rtt_p95_ms"] = round(percentile(ordered, 0.95), 2)
         found["rtt_interval_ms"] = rounded(median_interval(ordered))
-    last = at_once[-max(LEAST_FOR_MEDIAN, len(at_once) // 3) :]
+    last = at_once[-max(LEAST_LATE, len(at_once) // 3) :]
     late = sorted(ms for ms in last if ms is not None)
-    if len(at_once) >= 2 * LEAST_FOR_MEDIAN and late:
+    if len(at_once) >= 2 * LEAST_LATE and len(late) >= LEAST_FOR_MEDIAN:
         found["rtt_late_ms"] = round(percentile(late, 0.5), 2)
         found["rtt_late_interval_ms"] = rounded(median_interval(late))
     spread = jitter_of(differences_ms(at_once))
