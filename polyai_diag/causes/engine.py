@@ -124,11 +124,13 @@ class Facts:
 
     def broken(self, *steps: str) -> bool:
         """Whether one of these steps failed. One that was not reached proves nothing."""
-        return any(self.record.step(name).status is Status.FAILED for name in steps)
+        return any(s.status is Status.FAILED for s in self.record.steps if s.name in steps)
 
 
 Rule = Callable[[Facts], Iterator[Evidence | Seen]]
 Effect = Callable[[Facts], Severity]
+Advice = Callable[[Facts], str]
+"""What is to be done on this very machine, after the remedy for all; empty where nothing more."""
 Condition = Callable[[Facts, str], bool]
 """Of the facts, and of the cause that might be explained."""
 
@@ -149,6 +151,7 @@ class Cause:
     acts: Actor
     effect: Effect | None  # what it does to the call, where `breaks` alone does not tell
     explains_if: Condition | None  # it explains only where this holds
+    advice: Advice | None  # what the remedy is in detail, where that depends on what was seen
     rule: Rule
 
 
@@ -170,6 +173,7 @@ def cause(  # noqa: PLR0913 - one row of the catalogue, each field named where i
     per_host: bool = False,
     effect: Effect | None = None,
     explains_if: Condition | None = None,
+    advice: Advice | None = None,
 ) -> Callable[[Rule], Rule]:
     """Enter a rule in the catalogue. Raises ValueError for an id that is taken."""
 
@@ -189,6 +193,7 @@ def cause(  # noqa: PLR0913 - one row of the catalogue, each field named where i
             acts,
             effect,
             explains_if,
+            advice,
             rule,
         )
         return rule
@@ -267,7 +272,7 @@ def _finding(row: Cause, facts: Facts, present: dict[str, list[Evidence]]) -> Fi
         title=row.title,
         summary=present[row.id][0].text,
         evidence=tuple(present[row.id]),
-        remedy=row.remedy,
+        remedy=f"{row.remedy} {row.advice(facts) if row.advice else ''}".rstrip(),
         reference=row.reference,
         guide=row.guide,
         explained_by=tuple(_explaining(row, facts, present)),

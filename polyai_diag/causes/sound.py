@@ -65,6 +65,8 @@ def _heard(facts: Facts) -> Iterator[_Sound]:
         yield _Sound(seen, facts.step(seen.step).data, "The agent's voice")
     for seen in facts.succeeded("audio_recording"):
         yield _Sound(seen, seen.observation.notes, "The recording")
+    for seen in facts.succeeded("microphone_listen"):
+        yield _Sound(seen, seen.observation.notes, "The microphone")
 
 
 @cause(

@@ -16,7 +16,7 @@ export const STEPS = [
   ["speaker", "The speaker"],
 ];
 
-const GATHER_LIMIT_MS = 12_000;
+const GATHER_LIMIT_MS = 8_000;
 const RELAY_LIMIT_MS = 5_000;
 const PINGS = 10;
 const ANSWER_LIMIT_MS = 10_000;
@@ -465,7 +465,7 @@ class Check {
       seen.note({ gathered: found.complete, codes: found.errors.map(({ code }) => code).slice(0, 8) });
       // Without a NAT it is the host's own address, and no browser tells it twice.
       if (!mapped && (found.errors.length || !found.complete)) {
-        seen.fail(...serverFailure(found.errors, "udp"));
+        seen.fail(...serverFailure(found.errors, "udp", GATHER_LIMIT_MS));
       }
     });
   }
@@ -480,7 +480,7 @@ class Check {
         seen.note({ codes: loop.errors.map(({ code }) => code).slice(0, 8) });
         if (relayed) seen.note({ relayed_address: addressOf(relayed) });
         else {
-          seen.fail(...serverFailure(loop.errors, server.transport));
+          seen.fail(...serverFailure(loop.errors, server.transport, GATHER_LIMIT_MS));
           if (!loop.errors.some(({ code }) => code < 700)) seen.operation = "turn_challenge";
         }
       });
@@ -670,9 +670,7 @@ class Call {
       const ends = ["connected", "completed", "failed", "closed"];
       const of = () => pc.iceConnectionState;
       await check.within(this.settled(ends, of, "iceconnectionstatechange"), CONNECT_LIMIT_MS);
-      const pairs = pairRows(await this.readStatistics());
-      const tried = pairs.filter(({ sent, state }) => sent > 0 || state === "succeeded");
-      seen.note({ pairs: tried.slice(0, 40), local: this.counts.local, remote: this.counts.remote });
+      await this.notePairs(seen);
       if (["connected", "completed"].includes(of())) return;
       if (!this.counts.local) seen.operation = "ice_gather";
       const none = !this.counts.local || !this.counts.remote;
@@ -690,7 +688,14 @@ class Call {
       if (of() !== "connected") seen.fail("dtls_failed", `the connection is ${of()}`);
     });
     this.connectedAt = performance.now();
+    this.ice = ice; // its pairs are told again at the end of the call
     return !dtls.failure;
+  }
+
+  async notePairs(seen) {
+    const pairs = pairRows(await this.readStatistics());
+    const tried = pairs.filter(({ sent, state }) => sent > 0 || state === "succeeded");
+    seen.note({ pairs: tried.slice(0, 40), local: this.counts.local, remote: this.counts.remote });
   }
 
   async readStatistics() {
@@ -711,7 +716,7 @@ class Call {
     const { check } = this;
     const everyS = 0.2;
     const levels = [];
-    let heard = false;
+    let loudest = -120;
     let kept = 0;
     let firstMs = null;
     for (;;) {
@@ -719,7 +724,8 @@ class Call {
       const sample = sampleOf(await this.readStatistics());
       const atS = (performance.now() - this.connectedAt) / 1000;
       if (sample.received && firstMs === null) firstMs = round(1000 * atS);
-      heard ||= sample.agent_dbfs !== null && sample.agent_dbfs > -60;
+      loudest = Math.max(loudest, sample.agent_dbfs ?? loudest);
+      const heard = loudest > -60;
       if (sample.agent_dbfs !== null && sample.microphone_dbfs !== null) {
         levels.push([sample.agent_dbfs, sample.microphone_dbfs]);
       }
@@ -733,8 +739,9 @@ class Call {
       if (ended || atS >= wholeS) break;
     }
     check.call.first_audio_ms = firstMs;
+    await this.notePairs(this.ice);
     await this.watch();
-    await this.judgePlayback(levels, everyS);
+    await this.judgePlayback(loudest, levels, everyS);
   }
 
   /** Tell how the call ended, where it was not we who ended it. */
@@ -757,11 +764,10 @@ class Call {
     });
   }
 
-  async judgePlayback(levels, everyS) {
+  async judgePlayback(loudest, levels, everyS) {
     const { check } = this;
     await check.observe("browser", "playback", "the agent's voice", (seen) => {
       const { received } = sampleOf(check.statistics);
-      const loudest = Math.max(-120, ...levels.map(([agent]) => agent));
       seen.note({ packets: received, agent_dbfs: loudest, paused: this.speaker?.paused ?? null });
       if (this.playError) seen.note({ error: this.playError.name });
       if (received && this.speaker?.paused) {

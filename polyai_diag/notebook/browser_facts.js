@@ -261,7 +261,7 @@ const STUN_CODES = {
 };
 
 /** What a server's errors while gathering say: [failure, words]; an answer says more than silence. */
-export function serverFailure(errors, transport) {
+export function serverFailure(errors, transport, limitMs) {
   const answered = errors.find(({ code }) => code >= 300 && code < 700);
   if (answered) {
     const words = `${answered.code} ${answered.text}`.trim();
@@ -269,7 +269,7 @@ export function serverFailure(errors, transport) {
   }
   const text = errors.map((error) => error.text).find(Boolean) ?? "";
   if (/lookup|resolv/i.test(text)) return ["dns_no_answer", text];
-  const why = text || "no answer, and this browser does not say why";
+  const why = text || `no answer within ${limitMs / 1000} s, and the browser does not say why`;
   return [transport === "udp" ? "generic_timeout" : "host_unreachable", why];
 }
 

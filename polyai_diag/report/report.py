@@ -11,6 +11,7 @@ import msgspec
 
 from polyai_diag import causes
 from polyai_diag.model import (
+    BROWSER,
     SCHEMA_VERSION,
     STEP_NAMES,
     Finding,
@@ -178,7 +179,7 @@ _KEYS = (
 def _check(record: Record) -> None:
     """Hold what judging relies on and the types do not say. Raises ReportError."""
     names = tuple(step.name for step in record.steps)
-    if names not in (STEP_NAMES, (*STEP_NAMES, "browser")):
+    if names not in (STEP_NAMES, (*STEP_NAMES, BROWSER)):
         raise ReportError(f"$.steps: not the nine steps, in order ({', '.join(STEP_NAMES)})")
     try:
         started = datetime.fromisoformat(record.started)
