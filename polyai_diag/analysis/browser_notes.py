@@ -178,6 +178,7 @@ NOTES: dict[str, type[msgspec.Struct]] = {
     "secure_context": _Secure,
     "browser_version": Browser,
     "frame_policy": _Policy,
+    "frame_seen": _Policy,
     "permissions_policy": _Policy,
     "permission_query": _Permission,
     "device_list": _Devices,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from polyai_diag.analysis.loose import number, table
-from polyai_diag.causes.browser_advice import advice
+from polyai_diag.causes.browser_advice import DENIALS, SITUATIONS, advice
 from polyai_diag.causes.engine import Effect, Facts, Layer, Seen, cause, endpoint_host
 from polyai_diag.failures import Failure
 from polyai_diag.model import BROWSER, Actor, Evidence, Severity
@@ -40,13 +40,13 @@ def _always(severity: Severity) -> Effect:
     return lambda _facts: severity
 
 
-def _on_this(situation: str) -> Advice:
+def _on_this(facts: Facts, situation: str) -> str:
     """Advise for the browser and the system that the record names."""
+    return advice(situation, table(facts.record.environment.get("browser")))
 
-    def advise(facts: Facts) -> str:
-        return advice(situation, table(facts.record.environment.get("browser")))
 
-    return advise
+def _about(cause_id: str) -> Advice:
+    return lambda facts: _on_this(facts, SITUATIONS[cause_id])
 
 
 @cause(
@@ -88,8 +88,7 @@ def insecure_context(facts: Facts) -> Iterator[Evidence | Seen]:
 
 def _advise_on_denial(facts: Facts) -> str:
     denied_by = next((s.note("denied_by") for s in _denials(facts)), None)
-    situation = {"system": "allow-in-system", "policy": "allow-in-page"}
-    return _on_this(situation.get(str(denied_by), "allow-in-browser"))(facts)
+    return _on_this(facts, DENIALS.get(str(denied_by), DENIALS[""]))
 
 
 def _denials(facts: Facts) -> Iterator[Seen]:
@@ -110,12 +109,13 @@ def _denials(facts: Facts) -> Iterator[Seen]:
 )
 def microphone_denied(facts: Facts) -> Iterator[Evidence | Seen]:
     """`NotAllowedError`: by the person, by policy, by the system: which, where it can be told."""
-    for seen in _denials(facts):
+    denials = list(_denials(facts))
+    for seen in denials:
         by = _DENIED_BY.get(str(seen.note("denied_by")), "refused; by whom cannot be told")
         yield seen.says(f"{seen.note('error')} ({seen.note('detail')}): {by}")
     for seen in facts.failed("permissions_policy", failures=[Failure.POLICY_BLOCKED]):
         yield seen.says(str(seen.note("detail")))
-    for seen in facts.seen("frame_policy", microphone=False):
+    for seen in facts.seen("frame_policy", "frame_seen", microphone=False) if denials else ():
         allow = seen.note("allow")
         said = "no allow attribute" if allow is None else f'allow="{allow}"'
         yield seen.says(f'The frame has {said}; allow="microphone" is needed')
@@ -131,7 +131,7 @@ def microphone_denied(facts: Facts) -> Iterator[Evidence | Seen]:
     breaks=(BROWSER,),
     effect=_always(Severity.CRITICAL),
     explains=_NO_SOUND_OUT,
-    advice=_on_this("find-microphone"),
+    advice=_about("microphone-missing"),
 )
 def microphone_missing(facts: Facts) -> Iterator[Evidence | Seen]:
     """`NotFoundError`."""
@@ -151,7 +151,7 @@ def microphone_missing(facts: Facts) -> Iterator[Evidence | Seen]:
     breaks=(BROWSER,),
     effect=_always(Severity.CRITICAL),
     explains=_NO_SOUND_OUT,
-    advice=_on_this("free-microphone"),
+    advice=_about("microphone-busy"),
 )
 def microphone_busy(facts: Facts) -> Iterator[Evidence | Seen]:
     """`NotReadableError`: allowed and present, and it cannot be read."""
@@ -172,7 +172,7 @@ def microphone_busy(facts: Facts) -> Iterator[Evidence | Seen]:
     breaks=(BROWSER,),
     effect=_always(Severity.CRITICAL),
     explains=("silent-audio",),
-    advice=_on_this("find-microphone"),
+    advice=_about("microphone-silent"),
 )
 def microphone_silent(facts: Facts) -> Iterator[Evidence | Seen]:
     """Granted, and muted or all zeros."""
@@ -222,7 +222,7 @@ def _is_telephone(facts: Facts) -> bool:
     ),
     breaks=(BROWSER,),
     effect=_always(Severity.CRITICAL),
-    advice=_on_this("allow-sound"),
+    advice=_about("playback-blocked"),
 )
 def playback_blocked(facts: Facts) -> Iterator[Evidence | Seen]:
     """Packets and level arrive; `play()` is refused, or the audio context is suspended."""

@@ -65,6 +65,16 @@ ADVICE: dict[str, dict[str, str]] = {
 }
 """By situation; within it by browser and system, by browser, by system, or for all ("")."""
 
+SITUATIONS = {
+    "microphone-missing": "find-microphone",
+    "microphone-silent": "find-microphone",
+    "microphone-busy": "free-microphone",
+    "playback-blocked": "allow-sound",
+}
+"""By cause; the refused microphone depends on who refused it."""
+
+DENIALS = {"system": "allow-in-system", "policy": "allow-in-page", "": "allow-in-browser"}
+
 
 def advice(situation: str, browser: dict[str, Any]) -> str:
     """Return what to press in that situation, empty where nothing particular is known."""

@@ -1,6 +1,6 @@
 // The browser check: what this browser, its microphone and its network do to a call.
 //
-// It stands after browser_facts.js in one module without imports (see notebook/browser.py).
+// It stands after browser_facts.js in one module without imports (browser_page.py puts them together).
 // What it sees is told in the house's own words (polyai_diag/model.py): observations with an
 // operation, an endpoint, a failure or none, and notes. What that means is judged in Python
 // (analysis/browser.py, causes/browser.py). No token, credential or ICE password leaves it.

@@ -398,6 +398,167 @@ export function bareDescription(sdp) {
   return masked.slice(0, 400).join("\r\n") + "\r\n";
 }
 
+// --- pure: what it means ------------------------------------------------------------------------
+//
+// For whoever sits before the page. The judgement that counts is Python's, over the same result:
+// a test holds both to one another.
+
+const CAUSE_OF = {
+  secure_context: { insecure_context: "insecure-context" },
+  browser_version: { browser_outdated: "browser-unsupported" },
+  permissions_policy: { policy_blocked: "microphone-denied" },
+  microphone_open: {
+    permission_denied: "microphone-denied",
+    device_missing: "microphone-missing",
+    device_busy: "microphone-busy",
+    device_failed: "microphone-busy",
+  },
+  microphone_listen: { silence: "microphone-silent" },
+  webrtc_support: { webrtc_missing: "browser-blocks-webrtc", ice_no_candidates: "browser-blocks-webrtc" },
+  opus_support: { opus_missing: "browser-lacks-opus" },
+  speaker_test: { playback_blocked: "playback-blocked" },
+  playback: { playback_blocked: "playback-blocked" },
+  token_read: {
+    token_missing: "token-missing",
+    token_malformed: "token-malformed",
+    token_expired: "token-expired",
+    token_not_yet_valid: "token-not-yet-valid",
+  },
+  tcp_connect: { host_unreachable: "gateway-unreachable" },
+  websocket_upgrade: { connection_closed: "websocket-refused", generic_timeout: "websocket-refused" },
+  offer_answer: {
+    generic_timeout: "signaling-timeout",
+    websocket_closed: "signaling-closed",
+    frame_invalid: "signaling-protocol-violation",
+  },
+  answer_apply: { sdp_rejected: "signaling-protocol-violation" },
+  ice_gather: { ice_no_candidates: "ice-no-candidates" },
+  ice_connect: { ice_no_candidates: "ice-no-candidates", ice_failed: "ice-failed" },
+  dtls_handshake: { dtls_failed: "dtls-failed" },
+  call_hold: { websocket_closed: "signaling-lost" },
+  call_watch: { call_ended: "call-ended-early" },
+};
+
+const CAUSE_OF_CODE = {
+  UNAUTHORIZED: "token-rejected",
+  FORBIDDEN: "request-forbidden",
+  INVALID_ARGUMENT: "request-invalid",
+  INVALID_MESSAGE: "request-invalid",
+  AGENT_FAILURE: "agent-failure",
+  MEDIA_BRIDGE_FAILURE: "media-bridge-failure",
+};
+
+const REJECTED = ["stun_unauthorized", "stun_bad_request", "stun_wrong_credentials"];
+const UNANSWERED = ["generic_timeout", "host_unreachable", "dns_no_answer"];
+
+const BENEATH = {
+  "csp-blocks-gateway": ["gateway-unreachable", "websocket-refused", "ice-servers-unavailable"],
+  "gateway-unreachable": ["ice-servers-unavailable"],
+  "websocket-refused": ["ice-servers-unavailable"],
+  "token-missing": ["token-rejected", "ice-servers-unavailable", "signaling-closed"],
+  "token-malformed": ["token-rejected", "ice-servers-unavailable", "signaling-closed"],
+  "token-expired": ["token-rejected", "ice-servers-unavailable", "signaling-closed"],
+  "token-not-yet-valid": ["token-rejected", "ice-servers-unavailable", "signaling-closed"],
+  "token-rejected": ["ice-servers-unavailable", "signaling-closed"],
+  "browser-unsupported": ["browser-blocks-webrtc", "browser-lacks-opus"],
+  "browser-blocks-webrtc": ["stun-unreachable", "turn-unreachable", "ice-failed", "ice-no-candidates"],
+  "udp-blocked": ["stun-unreachable", "ice-failed", "turn-not-configured"],
+  "turn-not-configured": ["ice-failed"],
+  "turn-credentials-rejected": ["ice-failed", "ice-no-candidates"],
+  "turn-credentials-expired": ["ice-failed", "ice-no-candidates"],
+  "turn-unreachable": ["stun-unreachable", "ice-no-candidates"],
+};
+
+/** The root causes that a check's observations show, in the order of the way of the call. */
+export function shownCauses({ observations, statistics, target = {}, started = "" }) {
+  const now = Date.parse(started) / 1000 || 0;
+  const udp = udpIsBlocked(observations);
+  const found = new Set(observations.flatMap((seen) => causesOf(seen, { udp, target, now })));
+  if (udp) found.add("udp-blocked");
+  const connected = observations.some((s) => s.operation === "dtls_handshake" && !s.failure);
+  const packets = sampleCounts(statistics ?? []);
+  const mute = [...found].some((id) => id.startsWith("microphone-")) || found.has("insecure-context");
+  if (connected && packets.sent === 0 && !mute) found.add("no-audio-sent");
+  if (connected && packets.received === 0 && packets.sent > 50) found.add("no-audio-received");
+  const turn = (target.ice_urls ?? []).some((url) => url.startsWith("turn"));
+  if (found.has("ice-failed") && !turn) found.add("turn-not-configured");
+  const hidden = new Set([...found].flatMap((id) => BENEATH[id] ?? []));
+  return [...found].filter((id) => !hidden.has(id));
+}
+
+function causesOf(seen, { udp, target, now }) {
+  const { operation, failure, notes, endpoint } = seen;
+  const transport = readIceUrl(endpoint)?.transport;
+  if (operation === "csp_violation") return blocksGateway(seen, target) ? ["csp-blocks-gateway"] : [];
+  if (operation === "ice_servers_fetch" && failure) {
+    return [notes.status === 401 ? "token-rejected" : "ice-servers-unavailable"];
+  }
+  if (operation === "stun_binding" && failure) return ["stun-unreachable"];
+  if (operation === "turn_challenge" && failure) {
+    return udp && transport === "udp" ? [] : ["turn-unreachable"];
+  }
+  if (operation === "turn_allocate" && failure) return [refusalOf(seen, now)];
+  if (failure === "gateway_error") return [CAUSE_OF_CODE[notes.code] ?? "gateway-error"];
+  if (operation === "microphone_listen" && !failure && notes.band_edge_hz === 4000) {
+    return ["microphone-narrowband"];
+  }
+  if (operation === "overhearing" && notes.rise_db >= 6 && notes.correlation >= 0.6) {
+    return ["agent-hears-itself"];
+  }
+  const known = CAUSE_OF[operation]?.[failure];
+  return known ? [known] : [];
+}
+
+function refusalOf({ failure, notes }, now) {
+  if (REJECTED.includes(failure)) {
+    const expired = notes.username && Number(notes.username) < now;
+    return expired ? "turn-credentials-expired" : "turn-credentials-rejected";
+  }
+  const full = { stun_quota_reached: "turn-quota-reached", stun_out_of_capacity: "turn-out-of-capacity" };
+  return full[failure] ?? "turn-refused";
+}
+
+function blocksGateway({ endpoint, notes }, { url = "" }) {
+  const host = (text) => text.replace(/^\w+:\/\//, "").replace(/[:/].*$/, "");
+  return notes.directive === "webrtc" || (url !== "" && host(endpoint) === host(url));
+}
+
+/** Whether nothing answers over UDP, of two operators or more, while TCP or TLS works. */
+function udpIsBlocked(observations) {
+  const asked = observations.filter(({ operation, endpoint }) => {
+    if (operation === "stun_binding") return true;
+    return /^turn_(challenge|allocate)$/.test(operation) && readIceUrl(endpoint)?.transport === "udp";
+  });
+  const pairs = observations.find(({ operation }) => operation === "ice_connect")?.notes.pairs ?? [];
+  const direct = pairs.filter((pair) => pair.local_type !== "relay");
+  if (!asked.length || !asked.every(({ failure }) => UNANSWERED.includes(failure))) return false;
+  if (direct.some(({ state }) => state === "succeeded")) return false;
+  const operator = (host) => (/^[\d.:[\]]+$/.test(host) ? host : host.split(".").slice(-2).join("."));
+  const operators = new Set(asked.map(({ endpoint }) => operator(readIceUrl(endpoint).host)));
+  const works = ["turn_allocate", "websocket_upgrade"];
+  const control = observations.some((s) => works.includes(s.operation) && !s.failure);
+  return control && operators.size + (direct.length > 0) >= 2;
+}
+
+function sampleCounts(statistics) {
+  const sum = (type, key) =>
+    statistics
+      .filter((one) => one.type === type && (one.kind ?? "audio") === "audio" && key in one)
+      .reduce((total, one) => total + one[key], 0);
+  return { sent: sum("outbound-rtp", "packetsSent"), received: sum("inbound-rtp", "packetsReceived") };
+}
+
+/** What to press in this browser, out of the table that comes with the page. */
+export function adviceFor(cause, observations, browser, { advice, situations, denials, embedded }) {
+  const denied = observations.find((seen) => seen.notes.denied_by)?.notes.denied_by;
+  const denial = cause === "microphone-denied" ? (denials[denied] ?? denials[""]) : "";
+  const known = advice[denial || situations[cause]];
+  if (!known) return "";
+  if (browser?.embedded) return embedded;
+  const keys = [`${browser?.name}-${browser?.system}`, browser?.name, browser?.system, ""];
+  return known[keys.find((key) => key in known)] ?? "";
+}
+
 // --- pure: the result ---------------------------------------------------------------------------
 
 /** Take every secret out of a value, wherever it stands, as it is and as a URL writes it. */
