@@ -230,15 +230,18 @@ def _add_call(
     seen: dict[str, list[Observation]],
     data: dict[str, dict[str, Json]],
 ) -> None:
-    """Add what the statistics of a connected call tell."""
+    """Add what the statistics of a connected call tell.
+
+    That no sound flows is the audio's failure: the call is up, whatever the microphone does.
+    """
     stats = [one for raw in check.statistics[:_MOST] if (one := _loose(raw)) is not None]
     shown, packets = call_seen(stats)
-    for step, observations in shown.items():
-        seen[step] += observations
+    seen["audio"] += [one for observations in shown.values() for one in observations]
     seen["call"] += _direct_checks(seen["call"])
-    data["call"] = {**packets, **_round_trips(check.samples)}
+    data["call"] = _round_trips(check.samples)
+    data["audio"] = {**packets, **data["call"]}
     if call.first_audio_ms is not None:
-        data["audio"] = {"first_audio_ms": call.first_audio_ms}
+        data["audio"]["first_audio_ms"] = call.first_audio_ms
 
 
 def _direct_checks(seen: Iterable[Observation]) -> list[Observation]:

@@ -52,7 +52,7 @@ def _about(cause_id: str) -> Advice:
 @cause(
     "browser-unsupported",
     acts=Actor.CUSTOMER,
-    layer=Layer.ANY,
+    layer=Layer.BROWSER,
     title="This browser is older than the gateway supports",
     remedy="Update the browser: Chrome 72, Firefox 60, Safari 14.1, Edge 79 or newer is needed.",
     breaks=(BROWSER,),
@@ -68,7 +68,7 @@ def browser_unsupported(facts: Facts) -> Iterator[Evidence | Seen]:
 @cause(
     "insecure-context",
     acts=Actor.CUSTOMER,
-    layer=Layer.ANY,
+    layer=Layer.BROWSER,
     title="The page is not served securely, so no microphone can be used",
     remedy="Serve the page by https, or from localhost: elsewhere browsers give out no microphone.",
     reference="W3C Secure Contexts §7.1",
@@ -98,7 +98,7 @@ def _denials(facts: Facts) -> Iterator[Seen]:
 @cause(
     "microphone-denied",
     acts=Actor.CUSTOMER,
-    layer=Layer.ANY,
+    layer=Layer.BROWSER,
     title="The browser may not use the microphone",
     remedy="Allow the microphone for this page, then load the page again.",
     reference="W3C Media Capture and Streams §10.2",
@@ -124,7 +124,7 @@ def microphone_denied(facts: Facts) -> Iterator[Evidence | Seen]:
 @cause(
     "microphone-missing",
     acts=Actor.CUSTOMER,
-    layer=Layer.ANY,
+    layer=Layer.BROWSER,
     title="No microphone is connected, or none that the browser can see",
     remedy="Connect a microphone or headset, choose it in the system's sound settings, try again.",
     reference="W3C Media Capture and Streams §10.2",
@@ -144,7 +144,7 @@ def microphone_missing(facts: Facts) -> Iterator[Evidence | Seen]:
 @cause(
     "microphone-busy",
     acts=Actor.CUSTOMER,
-    layer=Layer.ANY,
+    layer=Layer.BROWSER,
     title="The microphone cannot be opened: another program may hold it",
     remedy="Close other programs and tabs that use the microphone (Teams, Zoom, Meet), try again.",
     reference="W3C Media Capture and Streams §10.2",
@@ -163,7 +163,7 @@ def microphone_busy(facts: Facts) -> Iterator[Evidence | Seen]:
 @cause(
     "microphone-silent",
     acts=Actor.CUSTOMER,
-    layer=Layer.ANY,
+    layer=Layer.BROWSER,
     title="The microphone is allowed and gives no sound",
     remedy=(
         "Look for a mute switch on headset, cable or keyboard; choose the right microphone; raise "
@@ -183,7 +183,7 @@ def microphone_silent(facts: Facts) -> Iterator[Evidence | Seen]:
 @cause(
     "microphone-narrowband",
     acts=Actor.CUSTOMER,
-    layer=Layer.ANY,
+    layer=Layer.BROWSER,
     title="The microphone carries no more than a telephone's band",
     remedy=(
         "A Bluetooth headset does so while its microphone is in use (hands-free mode): use another "
@@ -214,7 +214,7 @@ def _is_telephone(facts: Facts) -> bool:
 @cause(
     "playback-blocked",
     acts=Actor.CUSTOMER,
-    layer=Layer.ANY,
+    layer=Layer.BROWSER,
     title="The browser does not play the agent's sound",
     remedy=(
         "In the page's code call play() and resume() from a click. In the browser allow sound for "
@@ -222,6 +222,7 @@ def _is_telephone(facts: Facts) -> bool:
     ),
     breaks=(BROWSER,),
     effect=_always(Severity.CRITICAL),
+    explains=("silent-audio",),  # what is not played is not counted as heard either
     advice=_about("playback-blocked"),
 )
 def playback_blocked(facts: Facts) -> Iterator[Evidence | Seen]:
@@ -235,7 +236,7 @@ def playback_blocked(facts: Facts) -> Iterator[Evidence | Seen]:
 @cause(
     "agent-hears-itself",
     acts=Actor.CUSTOMER,
-    layer=Layer.ANY,
+    layer=Layer.BROWSER,
     title="The microphone picks up the agent's voice from the speaker",
     remedy=(
         "Use a headset, or turn the speaker down; leave echoCancellation on in getUserMedia. The "
@@ -264,7 +265,7 @@ def agent_hears_itself(facts: Facts) -> Iterator[Evidence | Seen]:
 @cause(
     "browser-blocks-webrtc",
     acts=Actor.CUSTOMER,
-    layer=Layer.ANY,
+    layer=Layer.BROWSER,
     title="The browser, or an extension in it, blocks WebRTC",
     remedy=(
         "Try a private window without extensions. If that works, take out the extension (privacy, "
@@ -285,7 +286,7 @@ def browser_blocks_webrtc(facts: Facts) -> Iterator[Evidence | Seen]:
 @cause(
     "csp-blocks-gateway",
     acts=Actor.CUSTOMER,
-    layer=Layer.ANY,
+    layer=Layer.BROWSER,
     title="The page's own security policy (CSP) forbids the gateway",
     remedy=(
         "Add the gateway to the page's Content-Security-Policy: its wss:// and https:// origin "
@@ -308,7 +309,7 @@ def csp_blocks_gateway(facts: Facts) -> Iterator[Evidence | Seen]:
 @cause(
     "browser-lacks-opus",
     acts=Actor.CUSTOMER,
-    layer=Layer.ANY,
+    layer=Layer.BROWSER,
     title="This browser cannot do Opus",
     remedy="Use a current Chrome, Edge, Firefox or Safari: each of them has Opus built in.",
     reference="RFC 7874 §3",

@@ -35,6 +35,7 @@ _EVIDENCE_LIMIT = 12
 class Layer(IntEnum):
     """Where a cause stands on the way of the call; what comes first is shown first."""
 
+    BROWSER = 0
     TOKEN = 1
     NETWORK = 2
     HTTP = 3

@@ -25,11 +25,8 @@ def write_page(args: argparse.Namespace) -> None:
     if "?" in url:
         raise UsageError("--url: a page carries no query, where a token may stand")
     servers, username = _servers(args.ice_server or [])
-    if args.snippet:
-        text = render_snippet(url, servers)
-    else:
-        text = render_page(url, servers, username)
-    _write(args.output, text)
+    page = render_snippet(url, servers) if args.snippet else render_page(url, servers, username)
+    _write(args.output, page)
 
 
 def _servers(given: list[dict[str, str]]) -> tuple[list[str], str]:

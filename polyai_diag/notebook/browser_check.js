@@ -11,8 +11,8 @@ export const STEPS = [
   ["browser", "This browser"],
   ["microphone", "The microphone"],
   ["webrtc", "WebRTC and Opus"],
-  ["servers", "STUN and TURN servers"],
-  ["call", "A call to the gateway"],
+  ["servers", "STUN and TURN"],
+  ["call", "A test call"],
   ["speaker", "The speaker"],
 ];
 
@@ -192,7 +192,7 @@ class Check {
       call: this.call,
       errors: this.errors,
       observations: this.seen,
-      statistics: this.statistics,
+      statistics: reportedStatistics(this.statistics),
       samples: this.samples,
       descriptions: this.descriptions,
     };
@@ -731,7 +731,7 @@ class Call {
       }
       if (atS >= kept) {
         check.samples.push({ at_s: round(atS), ...sample });
-        kept += 0.5;
+        kept += 1;
       }
       const wholeS = heard || sample.agent_dbfs === null ? check.options.holdS : SILENCE_LIMIT_S;
       const fraction = Math.min(1, atS / wholeS);

@@ -323,6 +323,13 @@ export function keptStatistics(report) {
   });
 }
 
+/** Those of them that a report needs: of the pairs only what worked, of the candidates none. */
+export function reportedStatistics(statistics) {
+  const inUse = (one) =>
+    !/-candidate$|^codec$/.test(one.type) && (one.type !== "candidate-pair" || one.state === "succeeded");
+  return statistics.filter(inUse);
+}
+
 /** The candidate pairs of such statistics as rows: types, the far address, how the checks ended. */
 export function pairRows(statistics) {
   const byId = new Map(statistics.map((one) => [one.id, one]));
@@ -462,6 +469,8 @@ const BENEATH = {
   "token-rejected": ["ice-servers-unavailable", "signaling-closed"],
   "browser-unsupported": ["browser-blocks-webrtc", "browser-lacks-opus"],
   "browser-blocks-webrtc": ["stun-unreachable", "turn-unreachable", "ice-failed", "ice-no-candidates"],
+  "playback-blocked": ["silent-audio"],
+  "microphone-silent": ["silent-audio"],
   "udp-blocked": ["stun-unreachable", "ice-failed", "turn-not-configured"],
   "turn-not-configured": ["ice-failed"],
   "turn-credentials-rejected": ["ice-failed", "ice-no-candidates"],
@@ -480,6 +489,7 @@ export function shownCauses({ observations, statistics, target = {}, started = "
   const mute = [...found].some((id) => id.startsWith("microphone-")) || found.has("insecure-context");
   if (connected && packets.sent === 0 && !mute) found.add("no-audio-sent");
   if (connected && packets.received === 0 && packets.sent > 50) found.add("no-audio-received");
+  if (connected && packets.received && packets.energy === 0 && packets.seconds >= 15) found.add("silent-audio");
   const turn = (target.ice_urls ?? []).some((url) => url.startsWith("turn"));
   if (found.has("ice-failed") && !turn) found.add("turn-not-configured");
   const hidden = new Set([...found].flatMap((id) => BENEATH[id] ?? []));
@@ -545,7 +555,12 @@ function sampleCounts(statistics) {
     statistics
       .filter((one) => one.type === type && (one.kind ?? "audio") === "audio" && key in one)
       .reduce((total, one) => total + one[key], 0);
-  return { sent: sum("outbound-rtp", "packetsSent"), received: sum("inbound-rtp", "packetsReceived") };
+  return {
+    sent: sum("outbound-rtp", "packetsSent"),
+    received: sum("inbound-rtp", "packetsReceived"),
+    energy: sum("inbound-rtp", "totalAudioEnergy"),
+    seconds: sum("inbound-rtp", "totalSamplesDuration"),
+  };
 }
 
 /** What to press in this browser, out of the table that comes with the page. */

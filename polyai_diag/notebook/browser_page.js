@@ -6,6 +6,7 @@ const MARKS = { ok: ["✓", "fine"], warn: ["!", "attention"], bad: ["✕", "fai
 const ALWAYS_BAD =
   /^(insecure-context|microphone-(denied|missing|busy|silent)|playback-blocked|token-|request-|browser-blocks-webrtc$)/;
 let abort = null;
+const latest = new Map(); // what was measured last, by step
 
 /** Make an element; text goes in as text, never as markup. */
 function made(tag, properties = {}, ...children) {
@@ -77,8 +78,8 @@ const SHARE = { browser: 2, microphone: 25, webrtc: 5, servers: 20, call: 33, sp
 function follow({ step, state, text, fraction, live, seen }, shown) {
   const row = $("steps").querySelector(`[data-step="${step}"]`);
   if (state === "done") {
-    const [tone, words] = judgeStep(step, seen);
-    shown.set(step, { tone, words, seen });
+    const [tone, words] = judgeStep(step, seen, latest.get(step));
+    shown.set(step, { tone, words });
     drawStep(row, tone, words);
     $("live").hidden = true;
     $("question").hidden = true;
@@ -86,6 +87,7 @@ function follow({ step, state, text, fraction, live, seen }, shown) {
     drawStep(row, "run", text || MARKS.run[1]);
     if ($("status").textContent !== text && !abort.signal.aborted) $("status").textContent = text;
     drawLive(step, live);
+    if (live) latest.set(step, live);
   }
   drawBar(step, state === "done" ? 1 : fraction ?? 0);
 }
@@ -132,7 +134,11 @@ function levelMeter({ level_dbfs: level, peak_dbfs: peak }) {
   fill.style.width = `${Math.max(0, Math.min(100, (level + 70) * 1.5))}%`;
   const said = { role: "meter", "aria-label": "Microphone level", "aria-valuemin": "-120", "aria-valuemax": "0" };
   const meter = made("div", { class: `level ${tone}`, ...said, "aria-valuenow": String(level) }, fill);
-  return [meter, made("p", { class: "soft" }, `${Math.round(level)} dBFS: ${word}`)];
+  return [meter, made("p", { class: "soft" }, `${signed(Math.round(level))} dBFS: ${word}`)];
+}
+
+function signed(value) {
+  return String(value).replace("-", "−");
 }
 
 function figures(live) {
@@ -144,7 +150,10 @@ function figures(live) {
     ["Agent", live.agent_dbfs, "dBFS"],
     ["Microphone", live.microphone_dbfs, "dBFS"],
   ];
-  const words = (value, unit) => (value === null ? "–" : `${Math.round(value * 10) / 10} ${unit}`);
+  const words = (value, unit) => {
+    if (value === null) return "–";
+    return `${signed(unit === "%" ? Math.round(value * 10) / 10 : Math.round(value))} ${unit}`;
+  };
   const rows = shown.map(([name, value, unit]) => made("div", {}, made("dt", {}, name), made("dd", {}, words(value, unit))));
   return made("dl", { class: "figures" }, ...rows);
 }
@@ -160,9 +169,9 @@ function askPerson() {
 
 // --- what a step saw, in words ------------------------------------------------------------------
 
-function judgeStep(step, seen) {
+function judgeStep(step, seen, live) {
   const failed = seen.filter(({ failure, operation }) => failure && operation !== "csp_violation");
-  const words = WORDS[step](seen, Object.fromEntries(seen.map((one) => [one.operation, one])));
+  const words = WORDS[step](seen, Object.fromEntries(seen.map((one) => [one.operation, one])), live);
   if (failed.some(({ failure }) => failure === "interrupted")) return ["off", "stopped"];
   if (!seen.length) return ["off", NOT_DONE[step] ?? "not checked"];
   const weak = failed.length < seen.filter(({ step: of }) => of === "stun" || of === "turn").length;
@@ -188,7 +197,7 @@ const WORDS = {
     if (level === null) return { tone: "warn", text: `${name} works, but nobody was heard speaking` };
     if (edge === 4000) return { tone: "warn", text: `${name}: as narrow as a telephone` };
     if (clipped > 20) return { tone: "warn", text: `${name}: too loud, the sound is cut off` };
-    return { text: `${name}: speech at ${Math.round(level)} dBFS` };
+    return { text: `${name}: speech at ${signed(Math.round(level))} dBFS` };
   },
   webrtc: (_, { webrtc_support: support, opus_support: opus }) => {
     if (support?.failure) return { text: support.notes.detail };
@@ -205,12 +214,16 @@ const WORDS = {
     const which = first ? `; ${first.endpoint}: ${first.notes.detail}` : "";
     return { text: asked.length ? `${good} of ${asked.length} answer${which}` : "the gateway names none" };
   },
-  call: (seen, { dtls_handshake: dtls, ice_connect: ice }) => {
+  call: (seen, { dtls_handshake: dtls, ice_connect: ice }, live) => {
     const failed = seen.find(({ failure }) => failure);
     if (failed) return { text: failed.notes.message || failed.notes.detail || failed.failure.replaceAll("_", " ") };
     const used = ice?.notes.pairs?.find(({ nominated }) => nominated);
     const how = used?.local_type === "relay" ? `by relay over ${String(used.relay_transport).toUpperCase()}` : "directly";
-    return { text: dtls ? `connected ${how}` : "not placed" };
+    const measured = [
+      [live?.round_trip_ms, (ms) => `round trip ${Math.round(ms)} ms`],
+      [live?.lost_percent, (percent) => `${percent}\u00a0% lost`],
+    ].flatMap(([value, words]) => (Number.isFinite(value) ? [words(value)] : []));
+    return { text: dtls ? [`connected ${how}`, ...measured].join(", ") : "not placed" };
   },
   speaker: (_, { speaker_test: seen }) => {
     if (!seen) return { text: "not checked" };
@@ -286,7 +299,8 @@ function todo(result, causes) {
   const items = causes.map((id) => {
     const { title, remedy } = page.causes[id] ?? { title: id, remedy: "" };
     const press = adviceFor(id, result.observations, result.browser, page);
-    const children = [made("h3", {}, title), made("p", {}, remedy), press ? made("p", { class: "press" }, press) : ""];
+    const heading = causes.length > 1 ? made("h3", {}, title) : ""; // alone it is the headline
+    const children = [heading, made("p", {}, remedy), press ? made("p", { class: "press" }, press) : ""];
     return made("li", {}, ...children);
   });
   return made("div", { class: "card" }, made("h2", {}, "What to do"), made("ol", { class: "todo" }, ...items));
