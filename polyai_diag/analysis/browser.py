@@ -188,7 +188,8 @@ def _by_step(
         if told and made and told.step in seen:
             seen[told.step].append(made)
     data: dict[str, dict[str, Json]] = {}
-    if any(o.operation == "dtls_handshake" and o.failure is None for o in seen["call"]):
+    connected = any(o.operation == "dtls_handshake" and o.failure is None for o in seen["call"])
+    if connected or (check.place == "snippet" and check.statistics):  # of the page's own call
         _add_call(check, call, seen, data)
     for step in ("gateway", "turn"):
         seen[step] += [made for one in seen[step] if (made := _carried_by(one))]

@@ -102,7 +102,7 @@ async function checkHere({ token = "", watchS = 60, ...given } = {}) {
     if (statistics) {
       await new Promise((on) => setTimeout(on, 2000));
       result.observations.push(playback(watch, statistics));
-      if (!result.statistics.length) result.statistics = statistics;
+      if (!result.statistics.length) result.statistics = reportedStatistics(statistics);
     } else say("No call was seen");
   }
   for (const { blocked, ...notes } of violations.take()) {
