@@ -51,6 +51,14 @@ _BESIDE = ("csp_violation", "turn_relayed_echo", "ice_servers_fetch", "direct_ch
 """What alone fails no step: what a page forbids elsewhere, silence that has no hairpin."""
 _UNANSWERED_CHECKS = 5
 _STEPS_OF_THE_PAGE = ("browser", "microphone", "webrtc", "servers", "call", "speaker")
+_SYSTEMS = {
+    "windows": "Windows",
+    "macos": "macOS",
+    "linux": "Linux",
+    "android": "Android",
+    "ios": "iOS",
+    "chromeos": "ChromeOS",
+}
 
 Text = Annotated[str, msgspec.Meta(max_length=400)]
 Milliseconds = Annotated[float, msgspec.Meta(ge=0, le=1e8)]
@@ -166,8 +174,9 @@ def started_at(text: str, now: datetime) -> datetime:
 
 def _environment(check: _Check, browser: Browser) -> dict[str, Json]:
     name = f"{browser.brand or browser.name} {browser.version.split('.')[0]}".strip()
+    system = _SYSTEMS.get(browser.system, browser.system)
     return {
-        "hostname": f"{name} on {browser.system}" if name != "unknown" else "a browser",
+        "hostname": f"{name} on {system}" if name != "unknown" else "a browser",
         "addresses": [],
         "browser": msgspec.to_builtins(browser),
         "place": check.place,

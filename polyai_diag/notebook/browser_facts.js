@@ -509,14 +509,22 @@ function causesOf(seen, { udp, target, now }) {
   }
   if (operation === "turn_allocate" && failure) return [refusalOf(seen, now)];
   if (failure === "gateway_error") return [CAUSE_OF_CODE[notes.code] ?? "gateway-error"];
-  if (operation === "microphone_listen" && !failure && notes.band_edge_hz === 4000) {
-    return ["microphone-narrowband"];
-  }
+  if (operation === "microphone_listen" && !failure) return soundCauses(notes);
   if (operation === "overhearing" && notes.rise_db >= 6 && notes.correlation >= 0.6) {
     return ["agent-hears-itself"];
   }
   const known = CAUSE_OF[operation]?.[failure];
   return known ? [known] : [];
+}
+
+/** What the microphone's sound shows, by the limits of analysis/audio/limits_unreferenced.py. */
+export function soundCauses({ band_edge_hz, active_level_dbfs, peak_dbfs, clipped_runs, clipped_share }) {
+  const crowded = active_level_dbfs > -10 && peak_dbfs > -0.5;
+  return [
+    [band_edge_hz === 4000, "microphone-narrowband"],
+    [Number.isFinite(active_level_dbfs) && active_level_dbfs < -45, "audio-too-quiet"],
+    [(clipped_runs >= 10 && clipped_share >= 2e-4) || crowded, "audio-clipped"],
+  ].flatMap(([shows, cause]) => (shows ? [cause] : []));
 }
 
 function refusalOf({ failure, notes }, now) {
@@ -544,17 +552,20 @@ function udpIsBlocked(observations) {
   if (!asked.length || !asked.every(({ failure }) => UNANSWERED.includes(failure))) return false;
   if (direct.some(({ state }) => state === "succeeded")) return false;
   const operator = (host) => (/^[\d.:[\]]+$/.test(host) ? host : host.split(".").slice(-2).join("."));
-  const operators = new Set(asked.map(({ endpoint }) => operator(readIceUrl(endpoint).host)));
-  const works = ["turn_allocate", "websocket_upgrade"];
-  const control = observations.some((s) => works.includes(s.operation) && !s.failure);
+  const hosts = asked.map(({ endpoint }) => readIceUrl(endpoint)?.host ?? "");
+  const operators = new Set(hosts.map(operator));
+  const control = observations.some(({ operation, failure, endpoint }) => {
+    if (failure) return false;
+    return operation === "websocket_upgrade" || (operation === "turn_allocate" && hosts.includes(readIceUrl(endpoint)?.host));
+  });
   return control && operators.size + (direct.length > 0) >= 2;
 }
 
 function sampleCounts(statistics) {
-  const sum = (type, key) =>
-    statistics
-      .filter((one) => one.type === type && (one.kind ?? "audio") === "audio" && key in one)
-      .reduce((total, one) => total + one[key], 0);
+  const sum = (type, key) => {
+    const told = statistics.filter((one) => one.type === type && (one.kind ?? "audio") === "audio" && key in one);
+    return told.length ? told.reduce((total, one) => total + one[key], 0) : null;
+  };
   return {
     sent: sum("outbound-rtp", "packetsSent"),
     received: sum("inbound-rtp", "packetsReceived"),

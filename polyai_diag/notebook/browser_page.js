@@ -190,13 +190,13 @@ const WORDS = {
   microphone: (_, { microphone_open: opened, microphone_listen: heard }) => {
     if (!opened) return { text: "not available on a page that is not secure" };
     if (opened.failure) return { text: MICROPHONE_WORDS[opened.failure] ?? opened.notes.detail };
-    const { active_level_dbfs: level, band_edge_hz: edge, clipped_runs: clipped } = heard?.notes ?? {};
+    const { active_level_dbfs: level } = heard?.notes ?? {};
     const name = opened.notes.label || "the microphone";
     if (heard?.failure) return { text: `${name} gives no sound: ${heard.notes.detail}` };
     if (heard && level === undefined) return { tone: "warn", text: `${name}: its level could not be measured` };
     if (level === null) return { tone: "warn", text: `${name} works, but nobody was heard speaking` };
-    if (edge === 4000) return { tone: "warn", text: `${name}: as narrow as a telephone` };
-    if (clipped > 20) return { tone: "warn", text: `${name}: too loud, the sound is cut off` };
+    const [cause] = soundCauses(heard?.notes ?? {});
+    if (cause) return { tone: "warn", text: `${name}: ${SOUND_WORDS[cause]}` };
     return { text: `${name}: speech at ${signed(Math.round(level))} dBFS` };
   },
   webrtc: (_, { webrtc_support: support, opus_support: opus }) => {
@@ -234,6 +234,11 @@ const WORDS = {
 };
 
 const NAMES = { windows: "Windows", macos: "macOS", linux: "Linux", android: "Android", ios: "iOS", chromeos: "ChromeOS" };
+const SOUND_WORDS = {
+  "microphone-narrowband": "as narrow as a telephone",
+  "audio-too-quiet": "too quiet",
+  "audio-clipped": "too loud, so that the sound is cut off",
+};
 const MICROPHONE_WORDS = {
   permission_denied: "the browser may not use it",
   device_missing: "none was found",

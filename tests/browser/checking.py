@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import wave
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -28,6 +29,9 @@ _RESOLVE = (
     f"MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1"
 )
 _RUN = "options => import('/check.mjs').then(check => check.runCheck(options))"
+_SHOWN = """import fs from "node:fs"; const check = await import(process.argv[1]);
+const results = JSON.parse(fs.readFileSync(process.argv[2]));
+console.log(JSON.stringify(results.map((result) => check.shownCauses(result))));"""
 SHORT = {"listenS": 2, "holdS": 2}
 
 
@@ -89,6 +93,17 @@ def judged(result: dict[str, Any] | str) -> Pasted:
     assert pasted is not None
     assert pasted.kind == "a browser check"
     return pasted
+
+
+def shown_by_the_page(results: Sequence[dict[str, Any]], folder: Path) -> list[list[str]]:
+    """Return the causes that the page would show for each of these results."""
+    module, saved = folder / "shown.mjs", folder / "results.json"
+    module.write_text(module_source(), encoding="utf-8")
+    saved.write_text(json.dumps(results), encoding="utf-8")
+    node = str(need("node", install="apt-get install nodejs"))
+    command = [node, "--input-type=module", "-e", _SHOWN, module.as_uri(), str(saved)]
+    shown: list[list[str]] = json.loads(subprocess.check_output(command, text=True))
+    return shown
 
 
 def _write_silence(path: Path) -> None:

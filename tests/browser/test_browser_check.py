@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from polyai_diag.notebook.browser_page import module_source
 from polyai_diag.sandbox import Sandbox
 from tests.aio import in_loop_for, until
 from tests.browser.checking import (
@@ -18,8 +16,8 @@ from tests.browser.checking import (
     browser_context,
     check_in,
     judged,
+    shown_by_the_page,
 )
-from tests.real.needs import need
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,19 +27,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.chromium
 
 ALONE = {"skip": ["servers", "call", "speaker"], "iceServers": []}
-_SHOWN = """import fs from "node:fs"; const check = await import(process.argv[1]);
-console.log(JSON.stringify(check.shownCauses(JSON.parse(fs.readFileSync(process.argv[2])))));"""
-
-
-def _shown_by_the_page(result: dict[str, Any], folder: Path) -> list[str]:
-    """Return the causes that the page would show for this result."""
-    module, saved = folder / "shown.mjs", folder / "result.json"
-    module.write_text(module_source(), encoding="utf-8")
-    saved.write_text(json.dumps(result), encoding="utf-8")
-    node = need("node", install="apt-get install nodejs")
-    command = [node, "--input-type=module", "-e", _SHOWN, module.as_uri(), str(saved)]
-    shown: list[str] = json.loads(subprocess.check_output(command, text=True))
-    return shown
 
 
 def _assert_named(result: dict[str, Any], folder: Path, *named: str) -> Pasted:
@@ -50,7 +35,7 @@ def _assert_named(result: dict[str, Any], folder: Path, *named: str) -> Pasted:
     assert result["ended"] == "finished"
     pasted = judged(result)
     assert set(pasted.root_causes) == set(named)
-    assert set(_shown_by_the_page(result, folder)) == set(named)
+    assert set(shown_by_the_page([result], folder)[0]) == set(named)
     return pasted
 
 

@@ -7,7 +7,9 @@ import subprocess
 from pathlib import Path
 
 from polyai_diag.notebook.browser_page import module_source, render_snippet
+from tests.browser.checking import judged, shown_by_the_page
 from tests.real.needs import need
+from tests.unit.checks import CASES, check
 
 TESTS = Path(__file__).parent / "browser_facts.test.mjs"
 INSTALL = "apt-get install nodejs"
@@ -43,3 +45,11 @@ def test_the_snippet_is_one_script_without_a_module(tmp_path: Path) -> None:
     script.write_text(render_snippet("wss://gateway.example/signal"), encoding="utf-8")
     assert _node("--check", str(script)).returncode == 0
     assert "\nexport " not in script.read_text(encoding="utf-8")
+
+
+def test_the_page_shows_what_python_judges(tmp_path: Path) -> None:
+    """A note is not shown; of what nobody can name the page speaks for itself."""
+    results = [check(*seen) for seen, _ in CASES]
+    shown = shown_by_the_page(results, tmp_path)
+    for result, causes in zip(results, shown, strict=True):
+        assert {*causes} == {*judged(result).root_causes} - {"unexplained"}
