@@ -1,7 +1,7 @@
 // What the browser check knows: pure functions, from what a browser says to what that is.
 //
 // No imports, and nothing of the browser but its language: Node runs the tests of it. The page, the
-// console's snippet and the notebook take it and browser_check.js as one module, in this order.
+// console's snippet and the notebook take it, browser_call.js and browser_check.js as one module.
 
 // The oldest versions that the gateway's documentation names.
 export const LEAST_VERSIONS = { chrome: "72", edge: "79", firefox: "60", safari: "14.1" };

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from polyai_diag.model import Json
 
-_MODULE = ("browser_facts.js", "browser_check.js")
+_MODULE = ("browser_facts.js", "browser_call.js", "browser_check.js")
 _EXPORT = re.compile(r"^export (?=const|function|async|class)", re.MULTILINE)
 _ANYWHERE = "wss: https:"
 
