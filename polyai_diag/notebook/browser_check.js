@@ -344,7 +344,7 @@ class Check {
   }
 
   async audioContext() {
-    this.context ??= new (globalThis.AudioContext ?? globalThis.webkitAudioContext)();
+    if (!this.context) this.context = new (globalThis.AudioContext ?? globalThis.webkitAudioContext)();
     if (this.context.state === "suspended") await this.within(this.context.resume(), 1000);
     return this.context;
   }

@@ -1,6 +1,6 @@
 // What the browser check knows: pure functions, from what a browser says to what that is.
 //
-// No imports, and nothing of the browser but its language: Node runs the tests of it. The page, the
+// No imports, no syntax from after 2020, and nothing of the browser: Node runs the tests of it. The page, the
 // console's snippet and the notebook take it, browser_call.js and browser_check.js as one module.
 
 // The oldest versions that the gateway's documentation names.
@@ -17,7 +17,7 @@ const CLIFF_DB = 25; // between neighbouring bands: no voice, no room and no mic
 
 /** Which browser this is, and on what system, out of `navigator`'s values. */
 export function readBrowser({ userAgent = "", brands = [], platform = "", touchPoints = 0 } = {}) {
-  const version = (pattern) => (userAgent.match(pattern) ?? ["", ""])[1].replaceAll("_", ".");
+  const version = (pattern) => (userAgent.match(pattern) ?? ["", ""])[1].replace(/_/g, ".");
   const system = readSystem(userAgent, platform, touchPoints);
   const known = { system, mobile: /Mobi|Android|iPhone|iPad/.test(userAgent) || touchPoints > 4 };
   const embedded = /; wv\)|FBAN|FBAV|Instagram|Line\//.test(userAgent);
@@ -94,7 +94,7 @@ export function tokenDates(token) {
   const parts = token.split(".");
   if (parts.length !== 3 || !token.startsWith("eyJ")) return {};
   try {
-    const claims = JSON.parse(atob(parts[1].replaceAll("-", "+").replaceAll("_", "/")));
+    const claims = JSON.parse(atob(parts[1].replace(/-/g, "+").replace(/_/g, "/")));
     const dated = ["exp", "nbf"].filter((key) => Number.isFinite(claims[key]));
     return Object.fromEntries(dated.map((key) => [key, claims[key]]));
   } catch {
@@ -276,7 +276,7 @@ export function serverFailure(errors, transport, limitMs) {
 /** The unix time that a TURN user name carries, and nothing else of it: "" for none. */
 export function timeInUsername(username) {
   const parts = String(username ?? "").split(":");
-  return [parts[0], parts.at(-1)].find((part) => /^\d{10}$/.test(part)) ?? "";
+  return [parts[0], parts[parts.length - 1]].find((part) => /^\d{10}$/.test(part)) ?? "";
 }
 
 /** `iceServers` as a gateway or a person gives them: one entry for each URL, bad ones left out. */
@@ -592,7 +592,7 @@ export function withoutSecrets(value, secrets) {
   const known = [...new Set(secrets.flatMap((s) => [s, s.trim(), encodeURIComponent(s.trim())]))]
     .filter((secret) => secret.length >= 4)
     .sort((a, b) => b.length - a.length);
-  const clean = (text) => known.reduce((left, secret) => left.replaceAll(secret, "[redacted]"), text);
+  const clean = (text) => known.reduce((left, secret) => left.split(secret).join("[redacted]"), text);
   const walk = (item) => {
     if (typeof item === "string") return clean(item);
     if (Array.isArray(item)) return item.map(walk);

@@ -211,17 +211,18 @@ const WORDS = {
     const fromDisk = seen.some(({ operation }) => operation === "fetch_from_disk");
     if (!asked.length && fromDisk) return { tone: "off", text: "a page from disk may not fetch them: give them by hand" };
     const first = asked.find(({ failure }) => failure);
-    const which = first ? `; ${first.endpoint}: ${first.notes.detail}` : "";
+    const why = /^\d{3} /.test(first?.notes.detail ?? "") ? first.notes.detail : "no answer";
+    const which = first ? `; ${first.endpoint}: ${why}` : "";
     return { text: asked.length ? `${good} of ${asked.length} answer${which}` : "the gateway names none" };
   },
   call: (seen, { dtls_handshake: dtls, ice_connect: ice }, live) => {
     const failed = seen.find(({ failure }) => failure);
-    if (failed) return { text: failed.notes.message || failed.notes.detail || failed.failure.replaceAll("_", " ") };
+    if (failed) return { text: failed.notes.message || failed.notes.detail || failed.failure.replace(/_/g, " ") };
     const used = ice?.notes.pairs?.find(({ nominated }) => nominated);
     const how = used?.local_type === "relay" ? `by relay over ${String(used.relay_transport).toUpperCase()}` : "directly";
     const measured = [
       [live?.round_trip_ms, (ms) => `round trip ${Math.round(ms)} ms`],
-      [live?.lost_percent, (percent) => `${percent}\u00a0% lost`],
+      [live?.lost_percent, (percent) => `${percent}\u00a0%\u00a0lost`],
     ].flatMap(([value, words]) => (Number.isFinite(value) ? [words(value)] : []));
     return { text: dtls ? [`connected ${how}`, ...measured].join(", ") : "not placed" };
   },
@@ -318,7 +319,7 @@ function sendCard(result, headline) {
   save.onclick = () => saveFile(result);
   const copy = made("button", { type: "button" }, "Copy it as text");
   copy.onclick = () => copyText(copy, box);
-  const held = "It holds network addresses and the microphone’s name; no token, no password, no sound.";
+  const held = "It holds network addresses and the names of the microphones; no token, no password, no sound.";
   return made("div", { class: "card" }, made("h2", {}, "Send the result back"),
     made("p", {}, "Send the file to whoever gave you this page. Where no file can be sent, send the text. "),
     made("p", { class: "hint" }, held), made("div", { class: "buttons" }, save, copy),
@@ -353,3 +354,5 @@ function again() {
   };
   return button;
 }
+
+document.documentElement.dataset.ready = "yes"; // browser_old.js looks for it

@@ -40,13 +40,15 @@ def module_source() -> str:
 def render_page(url: str = "", ice_servers: Sequence[str] = (), username: str = "") -> str:
     """Return the page as one HTML file; `url` empty lets the person choose the gateway."""
     script, css = _script("browser_page.js"), _source("browser_page.css")
+    old = _source("browser_old.js")
     return (
         _environment()
         .from_string(_source("browser_page.html"))
         .render(
-            policy=_policy(url, script, css),
+            policy=_policy(url, css, script, old),
             css=css,
             script=script,
+            old=old,
             config=_as_data(_config(url, ice_servers)),
             url=url,
             fixed=bool(url),
@@ -68,7 +70,7 @@ def _script(name: str) -> str:
     return _EXPORT.sub("", f"{module_source()}\n{_source(name)}")
 
 
-def _policy(url: str, script: str, css: str) -> str:
+def _policy(url: str, css: str, *scripts: str) -> str:
     """Hold the page to what it says: its own script, the gateway, and nobody else."""
     host = urlsplit(url).netloc
     secure = url.startswith("wss:")
@@ -76,7 +78,7 @@ def _policy(url: str, script: str, css: str) -> str:
     return "; ".join(
         (
             "default-src 'none'",
-            f"script-src {_digest(script)}",
+            f"script-src {' '.join(map(_digest, scripts))}",
             f"style-src {_digest(css)}",
             f"connect-src {gateway if host else _ANYWHERE}",
             "img-src data:",

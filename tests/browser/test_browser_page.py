@@ -210,3 +210,17 @@ async def test_the_snippet_sees_a_policy_that_forbids_the_gateway(tmp_path: Path
             await page.evaluate("() => polyaiCheck({listenS: 1, watchS: 0})")
             text = await page.evaluate("() => polyaiCheckResult")
     assert judged(text).root_causes == ("csp-blocks-gateway",)
+
+
+@in_loop_for(60)
+async def test_a_browser_that_cannot_read_the_check_says_so(tmp_path: Path) -> None:
+    """What it cannot parse it does not run: the page's other script is in older language."""
+    agent = "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/70.0.0.0 Safari/537.36"
+    page_text = render_page("wss://gateway.example/signal")
+    (tmp_path / "check.html").write_text(page_text.replace("const page =", "const page ??="))
+    async with browser_context(tmp_path, user_agent=agent, bypass_csp=True) as context:
+        page = await context.new_page()
+        await page.goto((tmp_path / "check.html").as_uri())
+        await page.get_by_text("This browser is too old for the check").wait_for()
+        text = await page.locator("#old-text").input_value()
+    assert judged(text).root_causes == ("browser-unsupported",)

@@ -31,6 +31,12 @@ def test_the_page_is_small_and_asks_nobody_for_its_parts() -> None:
     assert "url(" not in page
 
 
+def test_its_language_is_what_browsers_of_2020_read() -> None:
+    """Chrome 80, Firefox 74, Safari 13.1: from before `??=`, `at()`, `replaceAll()`."""
+    newer = r"\?\?=|\|\|=|\.at\(|replaceAll|\(\?<[=!]|light-dark|structuredClone|randomUUID"
+    assert not re.findall(newer, render_page(URL))
+
+
 def test_its_policy_lets_it_speak_to_the_gateway_alone() -> None:
     host = "webrtc-gateway.us-1.platform.polyai.app"
     policy = _policy(render_page(URL))
