@@ -4,7 +4,7 @@ FAULT ?=
 # Calls mostly wait: several at once, and not so many that the machine itself becomes a fault.
 AT_ONCE := --numprocesses 3 --dist worksteal
 ICE := $(addprefix tests/real/test_,udp_networks.py mtu.py turn_probe.py)
-PLAYED := tests/live/test_table.py tests/real/test_ice_networks.py
+PLAYED := tests/live/test_table.py $(addprefix tests/real/test_,ice_networks.py reaching_networks.py)
 BIN := .venv/bin
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
 	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -41,6 +41,7 @@ matrix: .venv/.test
 soak: .venv/.test
 	$(BIN)/python -m tests.bench.soak
 	$(BIN)/python -m tests.bench.soak_ice
+	$(BIN)/python -m pytest $(AT_ONCE) tests/stress --whole
 	for round in 1 2 3 4 5 6 7 8 9 10; do $(BIN)/python -m pytest -q $(AT_ONCE) $(ICE) || exit 1; done
 
 bench: .venv/.test

@@ -22,10 +22,12 @@ async def diagnose(
     deadline_s: float = 60,
     place_call: bool = True,
     on_event: Callable[[Event], None] | None = None,
+    earlier: Sequence[Report] = (),
 ) -> Report:
     """Run the steps against a target, place at most one call, and judge what was seen.
 
     `steps` None means all nine; `deadline_s` ends the run in any case, with what it has by then.
+    With reports of `earlier` runs a call that ends at the same second again is said to.
     Raises PlanError for an unknown step, TargetError for a `ca_file` that cannot be read.
     What fails on the network is never raised: it is in the report.
     """
@@ -33,7 +35,12 @@ async def diagnose(
     from polyai_diag.runner import Runner  # noqa: PLC0415
 
     runner = Runner(
-        target, steps=steps, deadline_s=deadline_s, place_call=place_call, on_event=on_event
+        target,
+        steps=steps,
+        deadline_s=deadline_s,
+        place_call=place_call,
+        on_event=on_event,
+        earlier=[report.record for report in earlier],
     )
     return Report(await runner.run())
 
@@ -45,6 +52,7 @@ def diagnose_sync(
     deadline_s: float = 60,
     place_call: bool = True,
     on_event: Callable[[Event], None] | None = None,
+    earlier: Sequence[Report] = (),
 ) -> Report:
     """Do what `diagnose` does, without an event loop of the caller's own.
 
@@ -58,7 +66,12 @@ def diagnose_sync(
         raise RuntimeError("an event loop is running here: use `await diagnose(…)`")
     return asyncio.run(
         diagnose(
-            target, steps=steps, deadline_s=deadline_s, place_call=place_call, on_event=on_event
+            target,
+            steps=steps,
+            deadline_s=deadline_s,
+            place_call=place_call,
+            on_event=on_event,
+            earlier=earlier,
         )
     )
 

@@ -137,6 +137,14 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     step: str
     observation: int | None = None
     text: str
+    control: bool = False  # what it was compared with
+
+
+class Flaky(msgspec.Struct, frozen=True, kw_only=True):
+    """How often something failed that comes and goes."""
+
+    failed: int
+    asked: int
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,6 +159,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     reference: str = ""
     guide: Guide | None = None
     explained_by: tuple[str, ...] = ()
+    flaky: Flaky | None = None  # None: it stays
 
 
 class Issue(msgspec.Struct, frozen=True, kw_only=True):

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from polyai_diag.secret import Secret
 
 HIDDEN = "[redacted]"
+_MOST_READ = 64_000
+_LONGEST_LOGIN = 300  # in a URL: what is told by its end
 _SHORTEST = 4  # a shorter "secret" would blank out ordinary words
 _PIECE = 12  # characters in a row: no longer chance, and still far from enough to guess the rest
 _UNBROKEN = re.compile(r"[\w+-]{20,}", re.ASCII)  # of a form: what is no word, no host name
@@ -67,7 +69,14 @@ class Redactor:
             self._pieces |= {piece for form in forms for piece in _pieces(form)}
 
     def text(self, text: str) -> str:
-        """Return the text without secrets."""
+        """Return the text without secrets; of one that is far too long, its beginning."""
+        if len(text) <= _MOST_READ:
+            return self._hidden(text)
+        # What is cut off may halve a secret, and half of it is not known: it goes as well.
+        halved = max([_LONGEST_LOGIN, *map(len, self._known)])
+        return self._hidden(text[:_MOST_READ])[:-halved]
+
+    def _hidden(self, text: str) -> str:
         for known in sorted(self._known, key=len, reverse=True):
             text = text.replace(known, HIDDEN)
         if self._pieces:

@@ -4,35 +4,44 @@ from __future__ import annotations
 
 import asyncio
 import time
-import traceback
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from polyai_diag import __version__
+from polyai_diag.analysis.endings import ending_in
 from polyai_diag.environment import describe_environment, describe_target
 from polyai_diag.model import (
     NOT_ASKED,
     STEP_NAMES,
     CallIds,
     Event,
+    Json,
     Record,
     Status,
     StepFinished,
     StepResult,
     StepStarted,
 )
+from polyai_diag.our_bug import our_bug
 from polyai_diag.plan import ALL_REGIONS_STEPS, Step, chosen
+from polyai_diag.probes.waiting import stop
+from polyai_diag.step_tasks import Tasks, not_noted, note_here, tasks_noted
 from polyai_diag.steps.walk import Walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from polyai_diag.probes.trace import Trace
     from polyai_diag.target import Target
 
 TICK_S = 0.25  # lets a notebook's interrupt reach a loop that only waits
 DEADLINE_S = 60.0
+GIVE_BACK_S = 5.0  # for a step that is cut off: relayed addresses are given back, sockets closed
+LEFT_OVER_S = 0.5  # for tasks that are just about to end
+BUG = "a fault of this tool:"
 
 
 _ENDED = {
@@ -46,7 +55,8 @@ _ENDED = {
 class Runner:
     """One run of one target. `run()` once; `cancel()` from the same loop at any time.
 
-    `audio_folder` is where `sent.wav` and `received.wav` are written, if they are wanted.
+    `audio_folder` is where `sent.wav` and `received.wav` are written, if they are wanted; `earlier`
+    are records of earlier runs, to tell whether a call ends at the same second again.
     Raises PlanError for a step that is none, TargetError for a `ca_file` that cannot be read.
     """
 
@@ -59,9 +69,11 @@ class Runner:
         place_call: bool = True,
         on_event: Callable[[Event], None] | None = None,
         audio_folder: Path | None = None,
+        earlier: Sequence[Record] = (),
     ) -> None:
         self._target = target
-        self._walk = Walk(target, on_event, audio_folder=audio_folder)
+        self._earlier = [ending.data for ending in map(ending_in, earlier) if ending]
+        self._walk = Walk(target, self._tell, audio_folder=audio_folder)
         self._plan = chosen(
             ALL_REGIONS_STEPS if target.all_regions else steps, place_call=place_call
         )
@@ -70,6 +82,7 @@ class Runner:
         self._on_event = on_event or (lambda _: None)
         self._results: dict[str, StepResult] = {}
         self._traces: dict[str, Trace] = {}
+        self._tasks: dict[str, Tasks] = {}
         self._done = {step.name: asyncio.Event() for step in self._plan}
         self._ready = {step.name: asyncio.Event() for step in self._plan}
         self._stopped = ""
@@ -87,18 +100,20 @@ class Runner:
         self._started = datetime.now(UTC)
         walk = self._walk
         walk.started_s = time.monotonic()
-        tasks = [
-            asyncio.create_task(self._run_step(step, walk), name=f"step {step.name}")
-            for step in self._plan
-        ]
-        try:
-            await self._watch(tasks)
-        finally:
-            self._stopped = self._stopped or "cancelled"
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await walk.close()
+        with tasks_noted():
+            tasks = [
+                asyncio.create_task(self._run_step(step, walk), name=f"step {step.name}")
+                for step in self._plan
+            ]
+            try:
+                await self._watch(tasks)
+            finally:
+                self._stopped = self._stopped or "cancelled"
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                await walk.close()
+                await self._end_left_over()
         return self.record()
 
     def record(self) -> Record:
@@ -116,9 +131,14 @@ class Runner:
                 session_id=session_id,
                 region=self._target.region,
             ),
-            target=walk.redactor.data(describe_target(self._target, walk.servers)),
+            target=walk.redactor.data(
+                {**describe_target(self._target, walk.servers), **self._told_of_before()}
+            ),
             environment=walk.redactor.data(describe_environment(self._target)),
         )
+
+    def _told_of_before(self) -> dict[str, Json]:
+        return {"earlier_endings": self._earlier} if self._earlier else {}
 
     async def _watch(self, tasks: Sequence[asyncio.Task[None]]) -> None:
         loop = asyncio.get_running_loop()
@@ -134,6 +154,7 @@ class Runner:
             await self._done[name].wait()
         for name in step.needs:
             await self._ready[name].wait()
+        self._tasks[step.name] = note_here()
         trace = self._traces[step.name] = walk.trace(step.name)
         trace.on_ready = self._ready[step.name].set
         try:
@@ -142,37 +163,60 @@ class Runner:
             trace.end(Status.CANCELLED, self._stopped)
             raise
         finally:
-            self._results[step.name] = result = trace.result()
+            result = trace.result()
+            if trace.dropped:
+                why = (
+                    f"{trace.dropped:,} observations more than the {len(result.observations)} kept"
+                )
+                result = _spoilt(result, why)
+            self._results[step.name] = result
             self._done[step.name].set()
             self._ready[step.name].set()
-            self._on_event(StepFinished(result))
+            self._tell(StepFinished(result))
 
     async def _check(self, step: Step, walk: Walk, trace: Trace) -> None:
         reason = self._unmet(step)
         if reason is not None:
             trace.end(Status.SKIPPED, reason)
             return
-        self._on_event(StepStarted(step.name))
-        limit = asyncio.timeout(step.limit_s + (walk.target.hold_s if step.name == "audio" else 0))
+        self._tell(StepStarted(step.name))
+        limit_s = step.limit_s + (walk.target.hold_s if step.name == "audio" else 0)
+        checking = asyncio.ensure_future(step.check(walk, trace))
         try:
-            async with limit:
-                await step.check(walk, trace)
-        except TimeoutError as exc:
-            if not limit.expired():
-                self._our_bug(trace, exc)
-            else:
-                trace.end(Status.CANCELLED, f"cut off at its limit of {step.limit_s:.0f} s")
-        except Exception as exc:  # noqa: BLE001 - our own bug: the other steps and the report go on
-            self._our_bug(trace, exc)
+            await asyncio.wait([checking], timeout=limit_s)
+            in_time = checking.done()
+        finally:
+            await stop([checking], GIVE_BACK_S)
+        if not in_time:
+            trace.end(Status.ERROR, f"{BUG} not done within its limit of {limit_s:.0f} s")
+        elif checking.cancelled():  # by itself: nobody has told it to
+            trace.end(Status.ERROR, f"{BUG} CancelledError")
+        elif (exc := checking.exception()) is not None:
+            trace.end(Status.ERROR, f"{BUG} {our_bug(exc)}")
 
-    @staticmethod
-    def _our_bug(trace: Trace, exc: BaseException) -> None:
-        """Keep where it broke: type and place, not the message, which may hold anything."""
-        while isinstance(exc, BaseExceptionGroup):
-            exc = exc.exceptions[0]
-        place = traceback.extract_tb(exc.__traceback__)[-1]
-        where = f"{Path(place.filename).name}, line {place.lineno}, in {place.name}"
-        trace.end(Status.ERROR, f"a fault of this tool: {type(exc).__name__} in {where}")
+    async def _end_left_over(self) -> None:
+        """End what steps have left running, and let those say so that seemed to have passed."""
+        running = [task for tasks in self._tasks.values() for task in tasks if not task.done()]
+        if running:
+            await asyncio.wait(running, timeout=LEFT_OVER_S)
+        for name, tasks in self._tasks.items():
+            left = sorted(_name_of(task) for task in tasks if not task.done())
+            if left:
+                why = f"it left a task running: {left[0]}"
+                self._results[name] = result = _spoilt(self._results[name], why, tasks_left=left)
+                self._tell(StepFinished(result))
+        await stop([task for task in running if not task.done()], GIVE_BACK_S)
+
+    def _tell(self, event: Event) -> None:
+        """Tell whoever watches; what that raises is no fault of the step that it is told of."""
+        try:
+            with not_noted():
+                self._on_event(event)
+        except Exception as exc:  # noqa: BLE001 - the watcher's bug: the run goes on unwatched
+            self._on_event = lambda _: None
+            said = "on_event has raised, and is not called any more in this run"
+            context = {"message": said, "exception": exc}
+            asyncio.get_running_loop().call_exception_handler(context)
 
     def _unmet(self, step: Step) -> str | None:
         for name in step.needs:
@@ -191,3 +235,18 @@ class Runner:
         if name in self._done:
             return StepResult(name=name, status=Status.CANCELLED, reason=self._stopped or "not run")
         return StepResult(name=name, status=Status.SKIPPED, reason=NOT_ASKED)
+
+
+def _spoilt(result: StepResult, why: str, **data: Json) -> StepResult:
+    """Let a step that seemed to pass end as our own bug; where it failed, that counts more."""
+    passed = result.status is Status.PASSED
+    return msgspec.structs.replace(
+        result,
+        status=Status.ERROR if passed else result.status,
+        reason=f"{BUG} {why}" if passed else result.reason,
+        data={**result.data, **data},
+    )
+
+
+def _name_of(task: asyncio.Task[Any]) -> str:
+    return str(getattr(task.get_coro(), "__qualname__", "a coroutine"))

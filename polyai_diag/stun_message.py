@@ -127,6 +127,8 @@ _ADDED: list[stun.AttributeEntry] = [
     (0x0026, "PADDING", stun.pack_bytes, stun.unpack_bytes),
     (0x0027, "RESPONSE-PORT", stun.pack_unsigned_short, stun.unpack_unsigned_short),
     (0x8023, "ALTERNATE-SERVER", stun.pack_address, stun.unpack_address),
+    # Nobody's number, and nobody need know it (RFC 8489 §14): it makes a request longer, no answer.
+    (0xFFF0, "FILLING", stun.pack_bytes, stun.unpack_bytes),
 ]
 for _entry in _ADDED:
     stun.ATTRIBUTES_BY_TYPE[_entry[0]] = _entry

@@ -29,7 +29,7 @@ def in_loop(
         gc.collect(1)
         left = asyncio.all_tasks() - {asyncio.current_task()}
         assert left == set(), [task.get_coro() for task in left]
-        assert slips == []
+        assert slips == [], slips
 
     @functools.wraps(test)
     def run(*args: _P.args, **kwargs: _P.kwargs) -> None:

@@ -20,6 +20,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     # By the environment: the processes that share the tests out must draw the same.
     seed = int(os.environ.setdefault("POLYAI_DIAG_SEED", str(secrets.randbelow(10**6))))
     parser.addoption("--seed", type=int, default=seed, help="of the sample")
+    parser.addoption("--healthy-calls", type=int, help="how many healthy calls are drawn anew")
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -242,8 +242,10 @@ def _in_words(
             faults = [i for i in issues if i.cause == finding.id and i.severity != Severity.INFO]
             evidence += [Evidence(step="signaling", text=f"{i.path}: {i.message}") for i in faults]
         severity = Severity.CRITICAL if finding.id in grave else finding.severity
+        first, placed = finding.evidence[0].text, evidence[0].text
+        summary = placed + finding.summary.removeprefix(first)
         yield msgspec.structs.replace(
-            finding, evidence=tuple(evidence), summary=evidence[0].text, severity=severity
+            finding, evidence=tuple(evidence), summary=summary, severity=severity
         )
 
 

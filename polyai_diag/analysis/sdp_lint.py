@@ -69,7 +69,10 @@ def worst_first(issues: list[Issue]) -> list[Issue]:
 
 def _form(text: str) -> Iterator[Issue]:
     """Look at the lines themselves: each is a letter, `=` and text (RFC 8866 §5)."""
-    for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1):
+    lines = re.split(r"\r\n|\r|\n", text)
+    if not any(re.match(r"\s*s=", line) for line in lines):
+        yield critical("$", "no s= line: browsers refuse such a description (RFC 8866 §5.3)")
+    for number, line in enumerate(lines, 1):
         if found := _STRANGE.search(line):
             said = f"line {number} holds a control character ({ord(found[0]):#04x})"
             yield warning("$", f"{said}; SDP is text (RFC 8866 §9)")

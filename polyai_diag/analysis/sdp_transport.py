@@ -140,7 +140,9 @@ def _setup(role: str | None, kind: str, at: str) -> Iterator[Issue]:
         yield (critical if answering else warning)(at, said)
     elif role not in _ROLES:
         yield critical(at, f"{shown(role)} is no role: {', '.join(_ROLES[:3])} (RFC 4145 §4)")
-    elif answering and role in ("actpass", "holdconn"):
+    elif role == "holdconn":
+        yield critical(at, "holdconn lets nobody open DTLS (RFC 5763 §5)")
+    elif answering and role == "actpass":
         said = f"an answer may not say {role}, but active or passive (RFC 5763 §5)"
         yield critical(at, said)
     elif kind == "offer" and role != "actpass":

@@ -8,28 +8,52 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from enum import IntEnum
-from typing import Any, NamedTuple
+from functools import partial
+from itertools import islice
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from polyai_diag.failures import Failure
+from polyai_diag.causes.attempts import Attempts, Place
+from polyai_diag.causes.broken import RULE_BROKEN, rules_broken
+from polyai_diag.causes.control import control_of
+from polyai_diag.causes.facts import Facts, Seen, describe, endpoint_host
+from polyai_diag.causes.unexplained import unexplained
 from polyai_diag.model import (
     NOT_ASKED,
     Actor,
     Evidence,
     Finding,
+    Flaky,
     Guide,
-    Observation,
     Record,
     Severity,
     Status,
-    StepResult,
     Verdict,
 )
+from polyai_diag.our_bug import our_bug
+
+__all__ = [
+    "CAUSES",
+    "Cause",
+    "Facts",
+    "Layer",
+    "Seen",
+    "cause",
+    "describe",
+    "endpoint_host",
+    "judge",
+    "root_causes",
+    "verdict",
+]
+
+T = TypeVar("T")
 
 _EVIDENCE_LIMIT = 12
+_CONTROLS_LIMIT = 3
+_LOOKED_AT = 1000  # pieces of evidence that a rule may yield before it is stopped
+_LONGEST_TEXT = 2000
 
 
 class Layer(IntEnum):
@@ -49,83 +73,6 @@ class Layer(IntEnum):
     RTP = 11
     AUDIO = 12
     ANY = 13
-
-
-class Seen(NamedTuple):
-    """An observation and where it stands in the record."""
-
-    step: str
-    position: int
-    observation: Observation
-
-    def says(self, text: str) -> Evidence:
-        """Make it evidence, in words."""
-        return Evidence(step=self.step, observation=self.position, text=text)
-
-    def note(self, key: str) -> Any:
-        """Return one of its notes, None where it has no such note."""
-        return self.observation.notes.get(key)
-
-    @property
-    def host(self) -> str:
-        """The host that its endpoint names."""
-        return endpoint_host(self.observation.endpoint)
-
-
-class Facts:
-    """What the rules may look at: a record, and questions about it."""
-
-    def __init__(self, record: Record) -> None:
-        self.record = record
-        self.judged_at = datetime.fromisoformat(record.started)
-        self._seen = [
-            Seen(step.name, position, observation)
-            for step in record.steps
-            for position, observation in enumerate(step.observations)
-        ]
-
-    def step(self, name: str) -> StepResult:
-        """Return one step."""
-        return self.record.step(name)
-
-    def seen(
-        self,
-        *operations: str,
-        step: str | None = None,
-        endpoint: str | None = None,
-        **notes: Any,
-    ) -> Iterator[Seen]:
-        """Observations of these operations whose notes hold what is given."""
-        for seen in self._seen:
-            if endpoint not in (None, seen.observation.endpoint):
-                continue
-            if seen.observation.operation not in operations or step not in (None, seen.step):
-                continue
-            if all(seen.observation.notes.get(key) == value for key, value in notes.items()):
-                yield seen
-
-    def failed(
-        self,
-        *operations: str,
-        failures: Iterable[Failure] | None = None,
-        step: str | None = None,
-        **notes: Any,
-    ) -> Iterator[Seen]:
-        """Those of them that failed, in one of these ways or in any."""
-        wanted = None if failures is None else frozenset(failures)
-        for seen in self.seen(*operations, step=step, **notes):
-            failure = seen.observation.failure
-            if failure not in (None, Failure.INTERRUPTED) and (wanted is None or failure in wanted):
-                yield seen
-
-    def succeeded(self, *operations: str, step: str | None = None, **notes: Any) -> Iterator[Seen]:
-        """Those of them that did not fail."""
-        seen = self.seen(*operations, step=step, **notes)
-        return (s for s in seen if s.observation.failure is None)
-
-    def broken(self, *steps: str) -> bool:
-        """Whether one of these steps failed. One that was not reached proves nothing."""
-        return any(s.status is Status.FAILED for s in self.record.steps if s.name in steps)
 
 
 Rule = Callable[[Facts], Iterator[Evidence | Seen]]
@@ -153,6 +100,8 @@ class Cause:
     effect: Effect | None  # what it does to the call, where `breaks` alone does not tell
     explains_if: Condition | None  # it explains only where this holds
     advice: Advice | None  # what the remedy is in detail, where that depends on what was seen
+    compared_with: tuple[str, ...]  # operations that, where they work elsewhere, are its control
+    alone: str  # what it may be as well, where there was no control
     rule: Rule
 
 
@@ -175,6 +124,8 @@ def cause(  # noqa: PLR0913 - one row of the catalogue, each field named where i
     effect: Effect | None = None,
     explains_if: Condition | None = None,
     advice: Advice | None = None,
+    compared_with: tuple[str, ...] = (),
+    alone: str = "it may be the server",
 ) -> Callable[[Rule], Rule]:
     """Enter a rule in the catalogue. Raises ValueError for an id that is taken."""
 
@@ -195,6 +146,8 @@ def cause(  # noqa: PLR0913 - one row of the catalogue, each field named where i
             effect,
             explains_if,
             advice,
+            compared_with,
+            alone,
             rule,
         )
         return rule
@@ -202,21 +155,46 @@ def cause(  # noqa: PLR0913 - one row of the catalogue, each field named where i
     return enter
 
 
-def judge(record: Record) -> tuple[Finding, ...]:
-    """Name the causes that the record has evidence for: roots first, the worst first."""
-    facts = Facts(record)
-    evidence = {c.id: list(_evidence(c, facts)) for c in CAUSES.values()}
-    present = {cause_id: found for cause_id, found in evidence.items() if found}
-    findings = [_finding(CAUSES[cause_id], facts, present) for cause_id in present]
-    findings = [*_as_grave_as_explained(findings), *_unexplained(facts, present)]
+class Judged(NamedTuple):
+    """All that one cause's row says of a record."""
+
+    evidence: list[Evidence]
+    severity: Severity
+    explains: frozenset[str]  # of what it can explain, what it does explain here
+
+
+Limit = Callable[[Callable[[], Judged]], Judged]
+"""Does what it is given, and raises TimeoutError where that does not end."""
+
+
+def judge(record: Record, limit: Limit = lambda judging: judging()) -> tuple[Finding, ...]:
+    """Name the causes that the record has evidence for: roots first, the worst first.
+
+    What was asked several times is judged by how it ended; then once more by how it failed, and
+    what is named then alone comes and goes. A rule that breaks takes no other with it:
+    `rule-broken` says so. One that does not end is broken as well, where a `limit` ends it.
+    """
+    attempts = Attempts(record)
+    facts = Facts(record, attempts.overcome)
+    rules = _Rules(limit)
+    present = rules.present(facts)
+    cited = {evidence.step for judged in present.values() for evidence in judged.evidence}
+    findings = rules.findings(facts, present, present)
+    findings = [*_as_grave_as_explained(findings), *unexplained(record, cited)]
+    if attempts:
+        findings += _coming_and_going(rules, attempts, Facts(record, attempts.lucky), present)
+    findings += [rules_broken(rules.broken)] if rules.broken else []
     return tuple(sorted(findings, key=_rank))
 
 
 def verdict(record: Record, findings: Iterable[Finding]) -> Verdict:
     """Say in one word how the run ended: the first that holds."""
-    severities = {finding.severity for finding in findings}
+    found = list(findings)
+    severities = {finding.severity for finding in found}
     if Severity.CRITICAL in severities:
         return Verdict.FAILED
+    if any(finding.id == RULE_BROKEN for finding in found):
+        return Verdict.INCOMPLETE
     if any(step.status in (Status.ERROR, Status.CANCELLED) for step in record.steps):
         return Verdict.INCOMPLETE
     gateway = record.step("gateway")
@@ -231,53 +209,144 @@ def root_causes(findings: Iterable[Finding]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(roots))
 
 
-def endpoint_host(endpoint: str) -> str:
-    """Return the host of `scheme:host:port?…`, `scheme://host:port/…` or `host:port`."""
-    rest = endpoint.split("://", 1)[-1]
-    for scheme in ("stun:", "stuns:", "turn:", "turns:"):
-        rest = rest.removeprefix(scheme)
-    rest = rest.split("/", 1)[0].split("?", 1)[0]
-    if rest.startswith("["):
-        return rest[1:].split("]", 1)[0].lower()
-    host = rest.rsplit(":", 1)[0] if rest.count(":") == 1 else rest
-    return host.lower()
+class _Rules:
+    """The rules of the catalogue; those that break are kept apart, with a step and the place."""
+
+    def __init__(self, limit: Limit) -> None:
+        self._limit = limit
+        self.broken: dict[str, tuple[str, str]] = {}
+
+    def present(self, facts: Facts) -> dict[str, Judged]:
+        """Return what the facts have evidence for."""
+        tried = {
+            row.id: self._tried(row, partial(self._limit, partial(_judged, row, facts)))
+            for row in CAUSES.values()
+        }
+        return {
+            cause_id: judged for cause_id, judged in tried.items() if judged and judged.evidence
+        }
+
+    def findings(
+        self, facts: Facts, present: dict[str, Judged], named: Iterable[str]
+    ) -> list[Finding]:
+        """Return the findings of these names, among all that is present."""
+        rows = [CAUSES[cause_id] for cause_id in named]
+        tried = [self._tried(row, partial(_finding, row, facts, present)) for row in rows]
+        return [finding for finding in tried if finding]
+
+    def _tried(self, row: Cause, work: Callable[[], T]) -> T | None:
+        try:
+            return work()
+        except Exception as exc:  # noqa: BLE001 - our own bug: the other rules and the report go on
+            self.broken[row.id] = (row.breaks[0], our_bug(exc))
+            return None
 
 
-def describe(observation: Observation) -> str:
-    """One line for an observation: what, with whom, how it ended, after how long."""
-    ending = observation.failure or "ok"
-    detail = observation.notes.get("detail")
-    said = f" ({detail})" if detail else ""
-    duration = observation.duration_ms
-    took = f"{duration:.0f} ms" if duration >= 10 else f"{duration:.1f} ms"
-    after = f" after {took}" if duration else ""  # what a log tells may have no times
-    return f"{observation.operation} {observation.endpoint}: {ending}{said}{after}"
+def _judged(row: Cause, facts: Facts) -> Judged:
+    """Apply a rule, with all that its row computes."""
+    evidence = list(_evidence(row, facts))
+    if not evidence:
+        return Judged([], Severity.INFO, frozenset())
+    broken = Severity.CRITICAL if facts.broken(*row.breaks) else Severity.WARNING
+    holds = row.explains_if
+    return Judged(
+        evidence,
+        row.effect(facts) if row.effect else broken,
+        frozenset(other for other in row.explains if holds is None or holds(facts, other)),
+    )
 
 
 def _evidence(row: Cause, facts: Facts) -> Iterator[Evidence]:
     said: set[str] = set()
-    for item in row.rule(facts):
+    left = {False: _EVIDENCE_LIMIT, True: _CONTROLS_LIMIT}
+    for item in islice(row.rule(facts), _LOOKED_AT):
         found = item.says(describe(item.observation)) if isinstance(item, Seen) else item
-        if len(said) == _EVIDENCE_LIMIT:
+        if not any(left.values()):
             return
-        if found.text not in said:  # two tries of one thing are one proof
+        if found.text not in said and left[found.control]:  # two tries of one thing are one proof
             said.add(found.text)
-            yield found
+            left[found.control] -= 1
+            yield msgspec.structs.replace(found, text=found.text[:_LONGEST_TEXT])
 
 
-def _finding(row: Cause, facts: Facts, present: dict[str, list[Evidence]]) -> Finding:
-    broken = Severity.CRITICAL if facts.broken(*row.breaks) else Severity.WARNING
+def _finding(row: Cause, facts: Facts, present: dict[str, Judged]) -> Finding:
+    compared = _compared(row, facts, present[row.id].evidence)
     return Finding(
         id=row.id,
-        severity=row.effect(facts) if row.effect else broken,
+        severity=present[row.id].severity,
         title=row.title,
-        summary=present[row.id][0].text,
-        evidence=tuple(present[row.id]),
+        summary=_summary(row, compared),
+        evidence=compared,
         remedy=f"{row.remedy} {row.advice(facts) if row.advice else ''}".rstrip(),
         reference=row.reference,
         guide=row.guide,
         explained_by=tuple(_explaining(row, facts, present)),
     )
+
+
+# --- the control ------------------------------------------------------------------------------
+
+
+def _compared(row: Cause, facts: Facts, evidence: list[Evidence]) -> tuple[Evidence, ...]:
+    """Add what it was compared with, where the customer's network is blamed; or that it was not."""
+    if row.acts is not Actor.NETWORK or any(item.control for item in evidence):
+        return tuple(evidence)
+    control = control_of(facts, evidence, row.compared_with)
+    return (*evidence, control or Evidence(step=evidence[0].step, text=_not_compared(row)))
+
+
+def _not_compared(row: Cause) -> str:
+    return f"Nothing was there to compare with: {row.alone}"
+
+
+def _summary(row: Cause, evidence: tuple[Evidence, ...]) -> str:
+    weaker = _not_compared(row)
+    alone = evidence[-1].text == weaker
+    return evidence[0].text + (f"; {weaker[0].lower()}{weaker[1:]}" if alone else "")
+
+
+# --- what comes and goes ----------------------------------------------------------------------
+
+
+def _coming_and_going(
+    rules: _Rules, attempts: Attempts, facts: Facts, staying: dict[str, Judged]
+) -> Iterator[Finding]:
+    """Name what is named for attempts alone that others overcame: a warning at the most."""
+    found, often = {}, {}
+    for cause_id, judged in rules.present(facts).items():
+        evidence = judged.evidence
+        counted = attempts.how_often(_places(evidence))
+        if counted is not None and cause_id not in staying:
+            often[cause_id] = counted
+            told = [*evidence, _overcome(attempts, evidence, counted)]
+            found[cause_id] = judged._replace(evidence=told)
+    for finding in rules.findings(facts, {**staying, **found}, found):
+        first = found[finding.id].evidence[0].text
+        grave = finding.severity is Severity.CRITICAL
+        yield msgspec.structs.replace(
+            finding,
+            severity=Severity.WARNING if grave else finding.severity,
+            summary=f"{first}; {_how_often(often[finding.id])}",
+            flaky=often[finding.id],
+        )
+
+
+def _overcome(attempts: Attempts, evidence: list[Evidence], often: Flaky) -> Evidence:
+    """Return the control of what comes and goes: the attempts that worked."""
+    step, position = attempts.one_that_worked(_places(evidence))
+    said = f"Control: the same worked at {often.asked - often.failed} of {often.asked} attempts"
+    return Evidence(step=step, observation=position, text=said, control=True)
+
+
+def _how_often(often: Flaky) -> str:
+    return f"{often.failed} of {often.asked} attempts failed: it comes and goes"
+
+
+def _places(evidence: Iterable[Evidence]) -> list[Place]:
+    return [(e.step, e.observation) for e in evidence if e.observation is not None]
+
+
+# --- what explains what -----------------------------------------------------------------------
 
 
 def _as_grave_as_explained(findings: list[Finding]) -> Iterator[Finding]:
@@ -290,17 +359,13 @@ def _as_grave_as_explained(findings: list[Finding]) -> Iterator[Finding]:
         yield msgspec.structs.replace(finding, severity=Severity.CRITICAL) if raised else finding
 
 
-def _explaining(row: Cause, facts: Facts, present: dict[str, list[Evidence]]) -> Iterator[str]:
-    for other_id, evidence in present.items():
-        other = CAUSES[other_id]
-        if row.id not in other.explains or not (other.explains_if or _always)(facts, row.id):
+def _explaining(row: Cause, facts: Facts, present: dict[str, Judged]) -> Iterator[str]:
+    own = present[row.id].evidence
+    for other_id, judged in present.items():
+        if row.id not in judged.explains:
             continue
-        if not other.per_host or _hosts(facts, evidence) & _hosts(facts, present[row.id]):
+        if not CAUSES[other_id].per_host or _hosts(facts, judged.evidence) & _hosts(facts, own):
             yield other_id
-
-
-def _always(_facts: Facts, _explained: str) -> bool:
-    return True
 
 
 def _hosts(facts: Facts, evidence: Iterable[Evidence]) -> set[str]:
@@ -309,37 +374,6 @@ def _hosts(facts: Facts, evidence: Iterable[Evidence]) -> set[str]:
         for e in evidence
         if e.observation is not None
     }
-
-
-def _unexplained(facts: Facts, present: dict[str, list[Evidence]]) -> Iterator[Finding]:
-    cited = {e.step for evidence in present.values() for e in evidence}
-    orphans = [
-        step
-        for step in facts.record.steps
-        if step.status is Status.FAILED and step.name not in cited
-    ]
-    if not orphans:
-        return
-    evidence = tuple(e for step in orphans for e in _failures_of(step))[:_EVIDENCE_LIMIT]
-    names = ", ".join(step.name for step in orphans)
-    yield Finding(
-        id="unexplained",
-        severity=Severity.CRITICAL,
-        title=f"Something failed that no known cause accounts for ({names})",
-        summary=evidence[0].text,
-        evidence=evidence,
-        remedy="Send this report to PolyAI: it shows what was seen, and a rule is missing for it.",
-    )
-
-
-def _failures_of(step: StepResult) -> Iterator[Evidence]:
-    failing = [(i, o) for i, o in enumerate(step.observations) if o.failure]
-    # What was only tried is not what the step failed for.
-    failing = [(i, o) for i, o in failing if o.notes.get("configured") is not False] or failing
-    for index, observation in failing:
-        yield Evidence(step=step.name, observation=index, text=describe(observation))
-    if not failing:
-        yield Evidence(step=step.name, text=f"{step.name}: {step.reason or 'failed'}")
 
 
 def _rank(finding: Finding) -> tuple[bool, int, int]:

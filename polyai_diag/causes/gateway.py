@@ -65,6 +65,8 @@ def _page_text(body: str) -> str:
     reference="RFC 9110 §9.3.6",
     breaks=("gateway",),
     explains=("ice-servers-unavailable",),
+    compared_with=("proxy_connect", "tls_chain"),
+    alone="it may block this host alone, or all of them",
 )
 def proxy_blocks_websocket(facts: Facts) -> Iterator[Evidence | Seen]:
     """CONNECT refused, a login wanted, the tunnel cut, the upgrade stripped, or a block page."""
@@ -78,6 +80,8 @@ def proxy_blocks_websocket(facts: Facts) -> Iterator[Evidence | Seen]:
     for seen in _refused_upgrades(facts):
         if said := _blocked(seen):
             yield seen.says(said)
+            for health in facts.succeeded("http_health"):
+                yield health.compares("the same gateway answers a plain request")
     for tunnel in facts.succeeded("proxy_connect", step="gateway"):
         for seen in broken_tls(facts):
             yield tunnel.says(f"{tunnel.observation.endpoint} agreed to CONNECT")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from polyai_diag.causes.engine import Facts, Layer, Seen, cause, describe
+from polyai_diag.causes.repeats import as_before
+from polyai_diag.causes.turn import turn_unreached
 from polyai_diag.causes.udp import turn_is_configured
 from polyai_diag.failures import Failure
 from polyai_diag.model import Actor, Evidence, Guide
@@ -44,8 +46,8 @@ def media_ports_blocked(facts: Facts) -> Iterator[Evidence | Seen]:
         asked = ", ".join(seen.note("asked") or ())
         yield seen.says(f"{asked}: no answer over UDP from here to {seen.note('checks')} checks")
         for relayed in facts.succeeded("ice_connect"):
-            yield relayed.says("Control: the gateway answers the same checks through the relay")
-        yield answering.says(f"Control: {answering.observation.endpoint} answers over UDP")
+            yield relayed.compares("the gateway answers the same checks through the relay")
+        yield answering.compares(f"{answering.observation.endpoint} answers over UDP")
     silent = facts.failed("ice_connect", failures=[Failure.ICE_FAILED])
     for seen in silent if turn_is_configured(facts) else ():
         pairs = [pair for pair in seen.note("pairs") or () if pair.get("obstacle") is None]
@@ -55,7 +57,7 @@ def media_ports_blocked(facts: Facts) -> Iterator[Evidence | Seen]:
                 f"{', '.join(sorted(direct))}: no answer over UDP. A firewall here, or the "
                 "gateway: without a relay there is nothing to compare with"
             )
-            yield answering.says(f"Control: {answering.observation.endpoint} answers over UDP")
+            yield answering.compares(f"{answering.observation.endpoint} answers over UDP")
 
 
 @cause(
@@ -71,6 +73,7 @@ def media_ports_blocked(facts: Facts) -> Iterator[Evidence | Seen]:
     reference="RFC 8445 §5.1.1",
     breaks=("call", "signaling"),
     explains=("turn-not-configured",),
+    alone="it may be the TURN server, or the gateway",
 )
 def ice_no_candidates(facts: Facts) -> Iterator[Evidence | Seen]:
     """None gathered here, none offered there, or only ones that cannot be reached: which."""
@@ -105,6 +108,7 @@ def _unreachable(seen: Seen) -> list[tuple[str, str]]:
     ),
     reference="RFC 8445 §8.1.2",
     breaks=("call",),
+    compared_with=("stun_binding", "turn_allocate"),
 )
 def ice_failed(facts: Facts) -> Iterator[Evidence | Seen]:
     """Candidates on both sides that could be paired, and no pair succeeded."""
@@ -116,7 +120,7 @@ def ice_failed(facts: Facts) -> Iterator[Evidence | Seen]:
         relayed = {p["remote_address"] for p in pairs if p["local_type"] == "relay"}
         if relayed:
             said = f"{', '.join(sorted(relayed))}: silent through the relay"
-            yield seen.says(f"{said}, so this network alone is not at fault")
+            yield seen.compares(f"{said}, so this network alone is not at fault")
 
 
 @cause(
@@ -138,8 +142,10 @@ def ice_disconnected(facts: Facts) -> Iterator[Evidence | Seen]:
         websocket = "answers" if seen.note("websocket_answers") else "does not answer either"
         yield seen.says(
             f"{seen.note('after_connecting_s')} s after it connected the media path died: "
-            f"{seen.note('detail')}, and the WebSocket {websocket}"
+            f"{seen.note('detail')}, and the WebSocket {websocket}{as_before(facts, seen)}"
         )
+        if seen.note("websocket_answers"):
+            yield seen.compares("the WebSocket still answers at that moment")
 
 
 @cause(
@@ -148,7 +154,10 @@ def ice_disconnected(facts: Facts) -> Iterator[Evidence | Seen]:
     layer=Layer.ICE,
     guide=Guide.ICE,
     title="The gateway ends the call early",
-    remedy="Send PolyAI this report: callSid and the second are in it.",
+    remedy=(
+        "Send PolyAI this report: callSid and the second are in it. A run with --hold and "
+        "--earlier, given this report, tells whether the second repeats: then it is a timer."
+    ),
     breaks=("call", "audio"),
 )
 def call_ended_early(facts: Facts) -> Iterator[Evidence | Seen]:
@@ -160,7 +169,16 @@ def call_ended_early(facts: Facts) -> Iterator[Evidence | Seen]:
             when = f"{answered_s} s after the answer"
         elif connected_s is not None:
             when = f"{connected_s} s after the media was connected"
-        yield seen.says(f"{when} {seen.note('detail')}")
+        yield seen.says(f"{when} {seen.note('detail')}{as_before(facts, seen)}")
+
+
+def _stalls(facts: Facts, explained: str) -> bool:
+    """Whether a TURN server is out of reach for the size of packets: TCP connects, TLS stalls."""
+    unreached = [seen.observation for seen in turn_unreached(facts)]
+    return explained != "turn-unreachable" or all(
+        one.operation == "tls_handshake" and one.failure is Failure.GENERIC_TIMEOUT
+        for one in unreached
+    )
 
 
 @cause(
@@ -175,7 +193,14 @@ def call_ended_early(facts: Facts) -> Iterator[Evidence | Seen]:
     ),
     reference="RFC 2923 §2.1, RFC 8899",
     breaks=("gateway", "signaling", "call"),
-    explains=("gateway-unreachable", "signaling-timeout", "dtls-failed", "no-audio-received"),
+    explains=(
+        "gateway-unreachable",
+        "signaling-timeout",
+        "turn-unreachable",
+        "dtls-failed",
+        "no-audio-received",
+    ),
+    explains_if=_stalls,
 )
 def mtu_blackhole(facts: Facts) -> Iterator[Evidence | Seen]:
     """What stalls passes in smaller packets; over UDP at a size that the call needs.
@@ -190,6 +215,7 @@ def mtu_blackhole(facts: Facts) -> Iterator[Evidence | Seen]:
             continue
         to = f"{'UDP' if over_udp else 'TCP'} to {seen.observation.endpoint}"
         yield seen.says(f"{to}: {seen.note('detail')}")
+        yield seen.compares(f"{largest} bytes pass on the same way")
 
 
 @cause(
@@ -204,16 +230,22 @@ def mtu_blackhole(facts: Facts) -> Iterator[Evidence | Seen]:
     ),
     reference="RFC 8827 §6.5, RFC 5763 §5",
     breaks=("call",),
+    alone="it may be the gateway; another call, relay-only over TLS, would tell",
 )
 def dtls_failed(facts: Facts) -> Iterator[Evidence | Seen]:
     """ICE is up and the handshake is not finished; a wrong fingerprint is named."""
     for seen in facts.failed("dtls_handshake"):
         if seen.observation.failure is Failure.DTLS_FINGERPRINT_MISMATCH:
-            shown, agreed = seen.note("fingerprint_shown"), seen.note("fingerprints_agreed")
+            shown, agreed = seen.note("fingerprint_shown"), _agreed_by_the_same_hash(seen)
             yield seen.says(f"The certificate shown ({shown}) is not the one agreed ({agreed})")
             continue
         yield seen.says(f"ICE connected; {describe(seen.observation)}")
         if seen.note("relay_transport") in ("tcp", "tls"):
-            yield seen.says("It was hidden in a relay over TCP: no firewall here can tell DTLS")
-        else:
-            yield seen.says("Control not made: another call, relay-only over TLS, would tell")
+            yield seen.compares("hidden in a relay over TCP, where no firewall here can tell DTLS")
+
+
+def _agreed_by_the_same_hash(seen: Seen) -> str:
+    """Return the fingerprint of the answer that the one shown is to be held against."""
+    name = str(seen.note("fingerprint_shown")).split(" ", 1)[0].lower()
+    agreed = [str(text) for text in seen.note("fingerprints_agreed") or ()]
+    return ", ".join([one for one in agreed if one.lower().startswith(f"{name} ")] or agreed)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from polyai_diag.analysis.addresses import PUBLIC
 from polyai_diag.analysis.trust import is_foreign
+from polyai_diag.causes.control import ONLINE
 from polyai_diag.causes.engine import Facts, Layer, Seen, cause
 from polyai_diag.causes.turn_ways import counts
 from polyai_diag.failures import Failure
@@ -32,6 +33,8 @@ _BAD_CERTIFICATE = {
     remedy="Check the URL's spelling; if it is right, have the network's DNS server looked at.",
     reference="RFC 1035",
     breaks=("gateway",),
+    compared_with=("dns_lookup", "tls_chain"),
+    alone="the name may be wrong, or its own name servers fail",
 )
 def dns_failure(facts: Facts) -> Iterator[Evidence | Seen]:
     """No such name, no server, or no answer: which, and which resolver said so."""
@@ -42,6 +45,9 @@ def dns_failure(facts: Facts) -> Iterator[Evidence | Seen]:
         for query in queries:
             said = query.note("rcode") or "no answer"
             yield query.says(f"Resolver {query.observation.endpoint}, {query.note('type')}: {said}")
+        for query in facts.succeeded("dns_query", name=name):
+            if query.note("addresses"):
+                yield query.compares(f"resolver {query.observation.endpoint} gives an address")
 
 
 def _why_no_address(lookup: Seen, queries: list[Seen]) -> str:
@@ -78,6 +84,8 @@ def _why_no_address(lookup: Seen, queries: list[Seen]) -> str:
         "proxy-blocks-websocket",
         "ice-servers-unavailable",
     ),
+    compared_with=("tls_chain", "portal_check"),
+    alone="the owner of the name may mean it so",
 )
 def dns_answer_wrong(facts: Facts) -> Iterator[Evidence | Seen]:
     """A public name, an address that the internet has not, and no gateway there.
@@ -141,6 +149,7 @@ def broken_tls(facts: Facts) -> Iterator[Seen]:
     remedy="Have outbound TCP to the gateway's host and port allowed (443 for PolyAI's).",
     breaks=("gateway",),
     explains=("ice-servers-unavailable",),
+    compared_with=ONLINE,
 )
 def gateway_unreachable(facts: Facts) -> Iterator[Evidence | Seen]:
     """TCP fails to every address of a host, or breaks before TLS is up."""
@@ -185,9 +194,12 @@ def tls_intercepted(facts: Facts) -> Iterator[Evidence | Seen]:
             by_signer.setdefault(chain.note("signer"), {})[chain.observation.endpoint] = chain
     for signer, chains in by_signer.items():
         if len(chains) > 1:
-            first, *_ = chains.values()
+            first, *others = chains.values()
             hosts = " and ".join(chains)
             yield first.says(f"{hosts} show certificates of one and the same issuer: {signer}")
+            for other in others:
+                where = other.observation.endpoint
+                yield other.compares(f"{where} has nothing to do with the gateway")
 
 
 @cause(
@@ -203,6 +215,7 @@ def tls_intercepted(facts: Facts) -> Iterator[Evidence | Seen]:
     breaks=("gateway", "call"),
     explains=("ice-servers-unavailable", "turn-unreachable"),
     per_host=True,
+    compared_with=("tls_handshake", "tls_chain", "tls_control"),
 )
 def tls_certificate_invalid(facts: Facts) -> Iterator[Evidence | Seen]:
     """Expired, not yet valid, of another host, or of an unknown authority: which."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from polyai_diag.causes.engine import Facts, Layer, Seen, cause
 from polyai_diag.causes.refusals import ENDED_BY_IT, errors, in_words
+from polyai_diag.causes.repeats import as_before
 from polyai_diag.failures import Failure
 from polyai_diag.model import Actor, Severity
 
@@ -110,7 +111,9 @@ def signaling_lost(facts: Facts) -> Iterator[Evidence | Seen]:
         lives_on, after_s = seen.note("media_lives_on"), seen.note("after_answer_s")
         audio = {True: "; the audio goes on", False: ", and the audio too"}.get(lives_on, "")
         when = "After the answer" if after_s is None else f"{after_s} s after the answer"
-        yield seen.says(f"{when} {seen.note('detail')}{audio}")
+        yield seen.says(f"{when} {seen.note('detail')}{audio}{as_before(facts, seen)}")
+        if lives_on:
+            yield seen.compares("the media of the same call lives on")
 
 
 @cause(
@@ -184,6 +187,10 @@ def setup_slow(facts: Facts) -> Iterator[Evidence | Seen]:
         f"{whole_ms / 1000:.1f} s from the click to the first audio; {named} took "
         f"{slow_ms / 1000:.1f} s of it"
     )
+    connected = _quickest(facts, "tcp_connect")
+    if connected is not None:
+        took_ms = connected.observation.duration_ms
+        yield connected.compares(f"TCP to the gateway took {took_ms:.0f} ms")
 
 
 def _quickest(facts: Facts, operation: str) -> Seen | None:

@@ -6,13 +6,25 @@ recording's by itself (limits_unreferenced.py).
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from polyai_diag.analysis.audio import limits
 from polyai_diag.analysis.audio import limits_unreferenced as unreferenced
-from polyai_diag.analysis.loose import number, rows, table
+from polyai_diag.analysis.loose import number
 from polyai_diag.causes.engine import Facts, Layer, Seen, cause
+from polyai_diag.causes.heard import (
+    Sound,
+    faded,
+    heard,
+    is_reported,
+    looped,
+    lost_there,
+    made_up_for_loss,
+    paused,
+    reported,
+)
 from polyai_diag.failures import Failure
 from polyai_diag.model import Actor, Guide
 
@@ -37,36 +49,8 @@ _OUT_OF_BALANCE = {
 }
 _SHOWN = 3
 
-
-class _Sound(NamedTuple):
-    """What one observation measured of a sound, and whose sound that was."""
-
-    seen: Seen
-    data: dict[str, Any]
-    whose: str = ""
-
-    def number(self, key: str, within: str | None = None) -> float | None:
-        """Return a number of the step's data; None where it holds anything else."""
-        found = self.data if within is None else table(self.data.get(within))
-        return number(found.get(key))
-
-    def rows(self, key: str) -> list[dict[str, Any]]:
-        """Return the rows of a list in the step's data."""
-        return rows(self.data.get(key), limit=None)
-
-
-def _looped(facts: Facts) -> Iterator[_Sound]:
-    for seen in facts.succeeded("audio_loopback"):
-        yield _Sound(seen, facts.step(seen.step).data)
-
-
-def _heard(facts: Facts) -> Iterator[_Sound]:
-    for seen in facts.succeeded("audio_listen"):
-        yield _Sound(seen, facts.step(seen.step).data, "The agent's voice")
-    for seen in facts.succeeded("audio_recording"):
-        yield _Sound(seen, seen.observation.notes, "The recording")
-    for seen in facts.succeeded("microphone_listen"):
-        yield _Sound(seen, seen.observation.notes, "The microphone")
+LEFT_OUT_MOST = 5
+"""Packets that an echo may leave out beyond those reported: the last report is a second old."""
 
 
 @cause(
@@ -95,14 +79,21 @@ def silent_audio(facts: Facts) -> Iterator[Evidence | Seen]:
     remedy="Raise the level where the sound is made: the network does not change it.",
     reference="ITU-T P.56",
     breaks=("audio",),
+    explains=("audio-distorted", "audio-narrowband", "audio-dropouts", "echo-heard"),
+    explains_if=lambda facts, _: any(map(_fades, looped(facts))),  # what changes is not compared
 )
 def audio_too_quiet(facts: Facts) -> Iterator[Evidence | Seen]:
     """Out and back it loses more than a listener makes up for, or an agent speaks too softly."""
-    for sound in _looped(facts):
+    for sound in looped(facts):
         gain_db = sound.number("gain_db")
         if gain_db is not None and gain_db < limits.QUIET_GAIN_DB:
             yield sound.seen.says(f"The sound came back {-gain_db:.1f} dB quieter than it was sent")
-    for sound in _heard(facts):
+        elif _fades(sound):
+            weak_s, least_db = faded(sound)
+            yield sound.seen.says(
+                f"It fades: {weak_s:.1f} s came back {-least_db:.0f} dB quieter than they were sent"
+            )
+    for sound in heard(facts):
         level_dbfs = sound.number("active_level_dbfs")
         if level_dbfs is None or sound.data.get("silent") is True:
             continue
@@ -110,6 +101,14 @@ def audio_too_quiet(facts: Facts) -> Iterator[Evidence | Seen]:
             yield sound.seen.says(
                 f"{sound.whose} is at {level_dbfs:.0f} dBFS; speech usually is at -26"
             )
+
+
+def _fades(sound: Sound) -> bool:
+    """Whether it is too quiet for a part of the time alone."""
+    weak_s, _ = faded(sound)
+    gain_db = sound.number("gain_db")
+    is_quiet = gain_db is not None and gain_db < limits.QUIET_GAIN_DB
+    return weak_s >= limits.WEAK_LEAST_S and not is_quiet
 
 
 @cause(
@@ -124,12 +123,12 @@ def audio_too_quiet(facts: Facts) -> Iterator[Evidence | Seen]:
 )
 def audio_clipped(facts: Facts) -> Iterator[Evidence | Seen]:
     """Runs of samples stand at full scale."""
-    for sound in _looped(facts):
+    for sound in looped(facts):
         runs, gain_db = sound.number("clipped_runs"), sound.number("gain_db")
         if runs is not None and runs > limits.CLIPPED_RUNS_MOST:
             louder = "" if gain_db is None else f"; the tone came back {gain_db:+.1f} dB"
             yield sound.seen.says(f"{runs:.0f} flat tops at full scale{louder}")
-    for sound in _heard(facts):
+    for sound in heard(facts):
         runs, share = sound.number("clipped_runs") or 0, sound.number("clipped_share") or 0
         if runs >= unreferenced.CLIPPED_RUNS and share >= unreferenced.CLIPPED_SHARE:
             yield sound.seen.says(f"{sound.whose} has {runs:.0f} flat tops")
@@ -139,7 +138,7 @@ def audio_clipped(facts: Facts) -> Iterator[Evidence | Seen]:
             )
 
 
-def _crowded(sound: _Sound) -> bool:
+def _crowded(sound: Sound) -> bool:
     """Whether it was clipped before a codec, which bends flat tops again.
 
     A voice made by a machine may crowd by itself: of an agent only the level tells.
@@ -164,14 +163,14 @@ def _crowded(sound: _Sound) -> bool:
 )
 def audio_narrowband(facts: Facts) -> Iterator[Evidence | Seen]:
     """What is sent of the full band comes back as a telephone's, or as wide band."""
-    for sound in _looped(facts):
+    for sound in looped(facts):
         edge_hz = sound.number("bandwidth_hz")
         if edge_hz is not None and edge_hz < limits.WIDE_BAND_HZ:
             yield sound.seen.says(
                 f"The band ends at {edge_hz / 1000:.1f} kHz, as {_like(edge_hz)} does; "
                 "20 kHz were sent"
             )
-    for sound in _heard(facts):  # a voice made for wide band is usual, and good
+    for sound in heard(facts):  # a voice made for wide band is usual, and good
         edge_hz = sound.number("bandwidth_hz")
         able = (sound.number("sample_rate_hz") or 0) > unreferenced.RATE_ABLE_HZ
         if able and edge_hz is not None and edge_hz < unreferenced.NARROWBAND_HZ:
@@ -195,14 +194,20 @@ def _like(edge_hz: float) -> str:
 )
 def audio_distorted(facts: Facts) -> Iterator[Evidence | Seen]:
     """A pure tone comes back with far more beside it than Opus itself leaves."""
-    for sound in _looped(facts):
-        thd_n_db = sound.number("thd_n_db")
+    for sound in looped(facts):
+        thd_n_db = _thd_n_db(sound)
         if thd_n_db is not None and thd_n_db > limits.THD_N_MOST_DB:
             alone_db = sound.number("thd_n_db", within="opus_alone")
             beside = "" if alone_db is None else f"; Opus alone leaves {alone_db:.0f} dB"
             yield sound.seen.says(
                 f"Distortion and noise are {thd_n_db:.0f} dB beside a pure tone (THD+N){beside}"
             )
+
+
+def _thd_n_db(sound: Sound) -> float | None:
+    """Return it as it typically is: a click or a cut spoils a part of the tone alone."""
+    typical_db = sound.number("typical_thd_n_db")
+    return sound.number("thd_n_db") if typical_db is None else typical_db
 
 
 @cause(
@@ -218,7 +223,7 @@ def audio_distorted(facts: Facts) -> Iterator[Evidence | Seen]:
 )
 def audio_wrong_rate(facts: Facts) -> Iterator[Evidence | Seen]:
     """The probe's tone comes back at another pitch, by the ratio of two usual rates."""
-    for sound in _looped(facts):
+    for sound in looped(facts):
         ratio = sound.number("rate_ratio")
         if ratio is not None and abs(ratio - 1) > limits.RATE_RATIO_OFF:
             yield sound.seen.says(f"The pitch is {ratio:.4f} of what it was{_as_if(ratio)}")
@@ -245,13 +250,13 @@ def _as_if(ratio: float) -> str:
 )
 def audio_channel_fault(facts: Facts) -> Iterator[Evidence | Seen]:
     """One channel comes back in none or in the other; a mono sum where stereo was agreed."""
-    for sound in _looped(facts):
+    for sound in looped(facts):
         channels = sound.data.get("channels")
         if isinstance(channels, str) and channels in _DEAD_OR_SWAPPED:
             yield sound.seen.says(f"Out and back: {_DEAD_OR_SWAPPED[channels]}")
         elif channels == "mono sum" and _stereo_agreed(facts):
             yield sound.seen.says("Both channels come back as one, though stereo=1 was agreed")
-    for sound in _heard(facts):
+    for sound in heard(facts):
         channels = sound.data.get("channels")
         words = {**_DEAD_OR_SWAPPED, **_OUT_OF_BALANCE}
         if isinstance(channels, str) and channels in words:
@@ -273,18 +278,34 @@ def _stereo_agreed(facts: Facts) -> bool:
     title="The sound is cut: pieces of it are missing or repeated",
     remedy="No packet was missing: look where the sound is buffered, resampled or transcoded.",
     breaks=("audio",),
-    explains=("audio-distorted",),
+    explains=("audio-distorted", "echo-heard"),
+    explains_if=lambda facts, explained: (
+        explained != "echo-heard" or any(map(_repeats, looped(facts)))
+    ),
 )
 def audio_dropouts(facts: Facts) -> Iterator[Evidence | Seen]:
-    """Sound is missing that no lost packet carried."""
-    for sound in _looped(facts):
+    """Sound is missing that no lost packet carried, on the way there neither."""
+    for sound in looped(facts):
         cuts = [cut for cut in sound.rows("dropouts") if _is_long(cut)]
-        if cuts and not _drifts(sound):
+        if cuts and not _drifts(sound) and not made_up_for_loss(sound, cuts):
             yield sound.seen.says(_cuts(cuts))
-    for sound in _heard(facts):
+        if pauses := paused(sound):
+            yield sound.seen.says(f"Nothing came back for {', for '.join(pauses)}")
+        left_out = sound.number("left_out") or 0
+        if left_out > lost_there(sound) + LEFT_OUT_MOST and is_reported(sound):
+            yield sound.seen.says(
+                f"The echo leaves out {left_out:.0f} packets of the sound; the gateway reports "
+                f"{reported(sound, 'packets_lost'):.0f} lost of those it was sent"
+            )
+    for sound in heard(facts):
         cuts = sound.rows("dropouts")
         if len(cuts) >= unreferenced.DROPOUTS:
             yield sound.seen.says(f"{sound.whose}: {_cuts(cuts)}")
+
+
+def _repeats(sound: Sound) -> bool:
+    """Whether pieces stand there twice: the second time they are no echo."""
+    return any(cut.get("kind") == "repeat" and _is_long(cut) for cut in sound.rows("dropouts"))
 
 
 def _is_long(cut: dict[str, Any]) -> bool:
@@ -313,12 +334,16 @@ def _cuts(cuts: list[dict[str, Any]]) -> str:
 def audio_hum(facts: Facts) -> Iterator[Evidence | Seen]:
     """50 or 60 Hz and its harmonics stand in the silence."""
     for sound, limit_dbfs in [
-        *((sound, limits.HUM_MOST_DBFS) for sound in _looped(facts)),
-        *((sound, unreferenced.HUM_DBFS) for sound in _heard(facts)),
+        *((sound, limits.HUM_MOST_DBFS) for sound in looped(facts)),
+        *((sound, unreferenced.HUM_DBFS) for sound in heard(facts)),
     ]:
         mains_hz = sound.number("mains_hz", within="hum")
         level_dbfs = sound.number("level_dbfs", within="hum")
-        if mains_hz is not None and level_dbfs is not None and level_dbfs > limit_dbfs:
+        # Who turns up what is too quiet turns up the hum in it.
+        turned_up_db = -min(0.0, sound.number("gain_db") or 0.0)
+        if mains_hz is None or level_dbfs is None:
+            continue
+        if level_dbfs + turned_up_db > limit_dbfs:
             yield sound.seen.says(f"{mains_hz:.0f} Hz and its harmonics at {level_dbfs:.0f} dBFS")
 
 
@@ -334,10 +359,12 @@ def audio_hum(facts: Facts) -> Iterator[Evidence | Seen]:
 )
 def echo_heard(facts: Facts) -> Iterator[Evidence | Seen]:
     """The probe's sweep arrives twice."""
-    for sound in _looped(facts):
+    for sound in looped(facts):
         delay_ms = sound.number("delay_ms", within="echo")
         level_db = sound.number("level_db", within="echo")
         if delay_ms is None or level_db is None:
+            continue
+        if level_db < (_thd_n_db(sound) or -math.inf):  # what is distorted resembles itself, late
             continue
         if delay_ms >= limits.ECHO_LEAST_MS and level_db > limits.ECHO_MOST_DB:
             yield sound.seen.says(
@@ -357,7 +384,7 @@ def echo_heard(facts: Facts) -> Iterator[Evidence | Seen]:
 )
 def clock_drift(facts: Facts) -> Iterator[Evidence | Seen]:
     """The chirps come back further and further apart, or closer together."""
-    for sound in _looped(facts):
+    for sound in looped(facts):
         if _drifts(sound):
             ppm, within = sound.number("drift_ppm"), sound.number("drift_uncertainty_ppm") or 0.0
             yield sound.seen.says(
@@ -366,7 +393,7 @@ def clock_drift(facts: Facts) -> Iterator[Evidence | Seen]:
             )
 
 
-def _drifts(sound: _Sound) -> bool:
+def _drifts(sound: Sound) -> bool:
     """Whether the clocks differ by more than two good ones do, the uncertainty aside."""
     ppm, within = sound.number("drift_ppm"), sound.number("drift_uncertainty_ppm") or 0.0
     return ppm is not None and abs(ppm) - within > limits.DRIFT_MOST_PPM

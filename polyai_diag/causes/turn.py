@@ -51,7 +51,7 @@ _STAGES = {
 def _effect_of_unreachable(facts: Facts) -> Severity:
     """A dead URL is a warning while its server works by another."""
     working = {s.host for s in facts.succeeded("turn_allocate") if is_configured(s)}
-    dead = any(seen.host not in working for seen in _unreached(facts))
+    dead = any(seen.host not in working for seen in turn_unreached(facts))
     return Severity.CRITICAL if dead and facts.broken("call") else Severity.WARNING
 
 
@@ -66,13 +66,14 @@ def _effect_of_unreachable(facts: Facts) -> Severity:
     breaks=("call",),
     effect=_effect_of_unreachable,
     explains=("ice-no-candidates", "stun-unreachable"),
+    compared_with=("turn_allocate", "stun_binding", "tcp_connect", "tls_control", "tls_chain"),
 )
 def turn_unreachable(facts: Facts) -> Iterator[Evidence | Seen]:
     """A URL fails before its server has granted or refused a relay; the stage is named.
 
     UDP that fails because all UDP does is udp-blocked's, not this server's.
     """
-    for seen in _unreached(facts):
+    for seen in turn_unreached(facts):
         by = (
             f" through {seen.note('through')}"
             if seen.observation.operation == "proxy_connect"
@@ -86,7 +87,7 @@ def turn_unreachable(facts: Facts) -> Iterator[Evidence | Seen]:
         yield seen.says(f"{url_of(seen)}{by}: {stage} fails ({said}); {others}")
 
 
-def _unreached(facts: Facts) -> Iterator[Seen]:
+def turn_unreached(facts: Facts) -> Iterator[Seen]:
     """What failed on the way to a configured URL that nothing else leads to."""
     udp_is_silent = bool(list(udp_blocked(facts)))
     refused = (*_REFUSED, *_FULL)

@@ -37,10 +37,9 @@ def turn_not_configured(facts: Facts) -> Iterator[Evidence | Seen]:
         )
     blocked = next(iter(udp_blocked(facts)), None)
     if blocked is not None and not failed:
-        place = {"step": blocked.step}
         position = blocked.position if isinstance(blocked, Seen) else blocked.observation
         said = "UDP is blocked, and no TURN server is configured to go round it"
-        yield Evidence(**place, observation=position, text=said)
+        yield Evidence(step=blocked.step, observation=position, text=said)
 
 
 @cause(

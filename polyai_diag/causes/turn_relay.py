@@ -99,7 +99,10 @@ def _relay_pairs(facts: Facts) -> Iterator[dict[str, Any]]:
 
 
 def _remote_hosts(facts: Facts) -> list[str]:
-    """Return the gateway's addresses that a relay could reach, where ICE found no way to any."""
+    """Return the gateway's addresses that a relay could reach, where ICE found no way to any.
+
+    One that nobody could reach is refused with good reason: a private one of another network.
+    """
     failed = facts.failed("ice_connect")
-    pairs = (pair for seen in failed for pair in seen.note("pairs") or ())
+    pairs = (p for seen in failed for p in seen.note("pairs") or () if p.get("obstacle") is None)
     return best_reached(endpoint_host(pair["remote_address"]) for pair in pairs)

@@ -50,6 +50,7 @@ def turn_tls_intercepted(facts: Facts) -> Iterator[Evidence | Seen]:
             if other.note("signer") == signer and _is_no_kin(chain, other):
                 where = f"{chain.observation.endpoint} and {other.observation.endpoint}"
                 yield chain.says(f"{where} show certificates of one and the same issuer: {signer}")
+                yield other.compares(f"{other.observation.endpoint} is no kin of it")
                 break
 
 

@@ -116,14 +116,19 @@ def _succeeded(seen: Seen) -> bool:
 
 def _control(facts: Facts, hosts: set[str]) -> Evidence | None:
     """Something else that works at the same time: best to the same host, else to the gateway."""
+    for same in _host_is_up(facts, hosts):
+        return same
+    for seen in facts.succeeded("tls_handshake", "tcp_connect", step="gateway"):
+        return seen.compares("TCP to the gateway works; this host is online (a weaker control)")
+    return None
+
+
+def _host_is_up(facts: Facts, hosts: set[str]) -> Iterator[Evidence]:
     same = _same_host_control(facts, hosts)
     if same is not None:
         over = "TCP" if same.observation.operation == "tcp_connect" else "TLS"
         where = same.observation.endpoint
-        return same.says(f"Control: {over} to the same host works ({where}); the host is up")
-    for seen in facts.succeeded("tls_handshake", "tcp_connect", step="gateway"):
-        return seen.says("Control (weaker): TCP to the gateway works; this host is online")
-    return None
+        yield same.compares(f"{over} to the same host works ({where}); the host is up")
 
 
 def _same_host_control(facts: Facts, hosts: set[str]) -> Seen | None:
@@ -148,6 +153,7 @@ def _same_host_control(facts: Facts, hosts: set[str]) -> Seen | None:
     ),
     reference="RFC 8489 §6.2.1",
     breaks=("call",),
+    compared_with=("stun_binding", "turn_allocate"),
 )
 def stun_unreachable(facts: Facts) -> Iterator[Evidence | Seen]:
     """This server is silent or refuses."""
@@ -155,6 +161,7 @@ def stun_unreachable(facts: Facts) -> Iterator[Evidence | Seen]:
     for seen in facts.failed("stun_binding"):
         if (seen.step, seen.position) not in over_ipv6_alone:
             yield seen.says(f"{describe(seen.observation)}; {_compared(facts, seen)}")
+            yield from _host_is_up(facts, {asked_host(seen)})
     yield from facts.failed("dns_lookup", step="stun")
     if not any(facts.succeeded("nat_mapping", "stun_binding")):
         yield from facts.failed("nat_mapping")
@@ -168,7 +175,7 @@ def _compared(facts: Facts, seen: Seen) -> str:
         return "so UDP gets through"
     control = _same_host_control(facts, {asked_host(seen)})
     if control is None:
-        return "there is no control: this server or the network may be down"
+        return "this server or the network may be down"
     over = "TCP" if control.observation.operation == "tcp_connect" else "TLS"
     _, operators = _silent_udp(facts)
     alone = "; no other operator was asked, so all UDP may be blocked" * (len(operators) == 1)
@@ -213,7 +220,7 @@ def ipv6_broken(facts: Facts) -> Iterator[Evidence | Seen]:
         yield dead.says(f"{_name(dead)}: {over} to {where} by IPv6: {how}")
     dead, alive = broken[0]
     where = alive.note("server") or alive.observation.endpoint
-    yield alive.says(f"Control: {_protocol(alive)} to the same host by IPv4 works ({where})")
+    yield alive.compares(f"{_protocol(alive)} to the same host by IPv4 works ({where})")
     yield from _ipv6_elsewhere(facts, {_name(dead) for dead, _ in broken})
 
 
@@ -305,7 +312,7 @@ def _no_public_peer(facts: Facts) -> bool:
     reference="RFC 4787 §4.1",
     breaks=("call",),
     effect=_effect_of_symmetric_nat,
-    explains=("ice-failed", "turn-not-configured"),
+    explains=("ice-failed", "turn-not-configured", "media-ports-blocked"),
     explains_if=lambda facts, _explained: _no_public_peer(facts),
 )
 def symmetric_nat(facts: Facts) -> Iterator[Evidence | Seen]:

@@ -23,12 +23,17 @@ def _is_the_gateways_reason(facts: Facts, explained: str) -> bool:
     """Whether the token is why there are no ICE servers, or why the gateway hung up."""
     match explained:
         case "ice-servers-unavailable":
-            refused = facts.failed("ice_servers_fetch")
-            return all(seen.note("status") in (401, 403) for seen in refused)
+            return all(map(_for_the_token, facts.failed("ice_servers_fetch")))
         case "signaling-closed":
             return not any(_taken(facts))
         case _:
             return True
+
+
+def _for_the_token(fetch: Seen) -> bool:
+    """Whether ICE servers were refused for the token, or it could not even be sent."""
+    unfit = fetch.observation.failure is Failure.TOKEN_MALFORMED
+    return unfit or fetch.note("status") in (401, 403)
 
 
 def _unauthorized(facts: Facts) -> Iterator[Seen]:

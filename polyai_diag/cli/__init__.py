@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from polyai_diag import __version__
 from polyai_diag.cli import options
+from polyai_diag.cli.signals import ended_by_sigterm
+from polyai_diag.cli.streams import UNWRITABLE, complain, give_up_standard_output
 from polyai_diag.model import InputError
 
 if TYPE_CHECKING:
@@ -15,8 +18,8 @@ if TYPE_CHECKING:
 
 _DESCRIPTION = "Tells why a voice call to the PolyAI WebRTC gateway does not work, and what to do."
 _EXIT_CODES = """\
-exit codes: 0 healthy · 3 warnings only · 1 a critical cause · 4 incomplete (deadline, or a step
-broke) · 2 bad usage, or output that cannot be written · 130 interrupted, 143 terminated"""
+exit codes: 0 healthy · 3 warnings only · 1 a critical cause · 4 incomplete (deadline, or a step or
+rule broke) · 2 bad usage, or output that cannot be written · 130 interrupted, 143 terminated"""
 _RUN_EXAMPLES = f"""\
 steps: token gateway signaling stun turn nat opus call audio (a step brings what it needs)
 
@@ -86,11 +89,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"unknown: {' '.join(rest)}")
     args.rest = rest
     try:
-        return _dispatch(args)
+        # JupyterLab is another process: it is told by itself.
+        with contextlib.nullcontext() if args.command == "lab" else ended_by_sigterm():
+            return _dispatch(args)
     except InputError as exc:
-        print(f"polyai-diag: {exc}", file=sys.stderr)
+        complain(str(exc))
     except KeyboardInterrupt:
         return 130
+    except OSError as exc:  # a terminal or a disk that takes no more; else it is our own bug
+        if exc.errno not in UNWRITABLE:
+            raise
+        give_up_standard_output()
+        complain(f"cannot be written: {exc.strerror}")
     return 2
 
 
@@ -101,6 +111,7 @@ def _dispatch(args: argparse.Namespace) -> int:
         skipped = {"command", "config", "rest", "verbose"}
         options.merge_config(args, set(vars(args)) - skipped)
     code: int = getattr(commands, args.command)(args)
+    sys.stdout.flush()
     return code
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from polyai_diag.cli.exits import CRITICAL, HEALTHY, USAGE, WARNINGS, exit_code, worst
 from polyai_diag.cli.options import UsageError, seconds
-from polyai_diag.cli.signals import SIGNAL_EXIT, on_signals
+from polyai_diag.cli.outputs import Outputs, check_folders, check_outputs
+from polyai_diag.cli.signals import held_signals, on_signals
 
 if TYPE_CHECKING:
     import argparse
@@ -31,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     from polyai_diag.cli.options import target_from  # noqa: PLC0415
 
     target = target_from(args)
-    _check_outputs(args)
+    check_outputs(args)
 
     async def diagnose(screen: Screen, started: Callable[[Runner], None]) -> Report:
         return await _diagnose(args, target, screen, started)
@@ -44,7 +45,7 @@ def demo(args: argparse.Namespace) -> int:
     from polyai_diag.sandbox import Sandbox  # noqa: PLC0415
 
     sandbox = Sandbox(faults=args.fault or ())
-    _check_outputs(args)
+    check_outputs(args)
 
     async def diagnose(screen: Screen, started: Callable[[Runner], None]) -> Report:
         async with sandbox:
@@ -121,7 +122,7 @@ def verify(args: argparse.Namespace) -> int:
     """Try a firewall request line by line."""
     from polyai_diag.cli.verify import verify_lines  # noqa: PLC0415
 
-    _check_folders(args, ("json", "markdown"))
+    check_folders(args, ("json", "markdown"))
     return verify_lines(args)
 
 
@@ -129,7 +130,7 @@ def compare(args: argparse.Namespace) -> int:
     """Set two reports side by side."""
     from polyai_diag.cli.compare import compare_files  # noqa: PLC0415
 
-    _check_folders(args, ("json", "markdown", "html"))
+    check_folders(args, ("json", "markdown", "html"))
     return compare_files(args)
 
 
@@ -154,6 +155,7 @@ Diagnose = Callable[["Screen", Callable[["Runner"], None]], Awaitable["Report"]]
 async def _diagnose(
     args: argparse.Namespace, target: Target, screen: Screen, started: Callable[[Runner], None]
 ) -> Report:
+    from polyai_diag.cli.compare import read_report  # noqa: PLC0415
     from polyai_diag.plan import complaint_steps  # noqa: PLC0415
     from polyai_diag.report import Report  # noqa: PLC0415
     from polyai_diag.runner import DEADLINE_S, Runner  # noqa: PLC0415
@@ -161,6 +163,7 @@ async def _diagnose(
     steps: Sequence[str] | None = args.step
     if args.symptom is not None:
         steps = complaint_steps(args.symptom)
+    earlier = [read_report(name).record for name in args.earlier or ()]
     runner = Runner(
         target,
         steps=steps,
@@ -168,12 +171,13 @@ async def _diagnose(
         place_call=not args.no_call,
         on_event=screen.on_event,
         audio_folder=Path(args.save_audio) if args.save_audio else None,
+        earlier=earlier,
     )
     started(runner)
     if target.all_regions:
-        screen.console.print("Every region is asked at once; no call is placed.", markup=False)
+        screen.say("Every region is asked at once; no call is placed.")
     elif not args.no_call:
-        screen.console.print(f"At most one call is placed: callSid {target.call_sid}", markup=False)
+        screen.say(f"At most one call is placed: callSid {target.call_sid}")
     report = Report(await runner.run())
     return report.anonymized() if args.anonymize else report
 
@@ -185,92 +189,36 @@ def _run_and_show(
     from polyai_diag.cli.console import Screen, print_report  # noqa: PLC0415
     from polyai_diag.cli.tables import print_network  # noqa: PLC0415
 
-    stream = sys.stderr if args.json == "-" else sys.stdout
-    signals: list[int] = []
+    screen = Screen(sys.stderr if args.json == "-" else sys.stdout, verbose=bool(args.verbose))
+    with held_signals() as held:
 
-    async def go() -> Report:
-        runners: list[Runner] = []
+        async def go() -> Report:
+            loop = asyncio.get_running_loop()
 
-        def stop(number: int) -> None:
-            signals.append(number)
-            for runner in runners:
-                runner.cancel("interrupted")
+            def started(runner: Runner) -> None:
+                held.stop = partial(loop.call_soon_threadsafe, runner.cancel, "interrupted")
+                if held.exit_code is not None:
+                    held.stop()
 
-        with Screen(stream, verbose=bool(args.verbose)) as screen, on_signals(stop):
-            return await diagnose(screen, runners.append)
+            try:
+                with screen:
+                    return await diagnose(screen, started)
+            finally:
+                held.stop = None
 
-    report = asyncio.run(go())
-    if named is not None:
-        named += report.root_causes
-    screen = Screen(stream, verbose=False)
-    # Without a terminal each step has been printed when it ended.
-    print_report(screen.console, report, steps=screen.console.is_terminal)
-    if args.symptom == "ice":
-        print_network(screen.console, report)
-    written = _write(args, report, screen)
-    if not written:
-        return USAGE
-    return SIGNAL_EXIT[signal.Signals(signals[0])] if signals else exit_code(report)
+        report = asyncio.run(go())
+        if named is not None:
+            named += report.root_causes
 
+        def show() -> None:
+            # Without a terminal each step has been printed when it ended.
+            print_report(screen.console, report, steps=screen.console.is_terminal)
+            if args.symptom == "ice":
+                print_network(screen.console, report)
 
-# --- writing ----------------------------------------------------------------------------------
-
-_FORMS = ("json", "html", "markdown")
-
-
-def _check_outputs(args: argparse.Namespace) -> None:
-    """Say before the run what could not be written after it."""
-    from polyai_diag.report.request_forms import ENDINGS  # noqa: PLC0415
-
-    _check_folders(args, (*_FORMS, "request"))
-    if args.request is not None and Path(args.request).suffix not in ENDINGS:
-        raise UsageError(f"--request {args.request}: the ending must be {', '.join(ENDINGS)}")
-    if args.save_audio:
-        try:
-            Path(args.save_audio).mkdir(parents=True, exist_ok=True)
-        except OSError as exc:
-            raise UsageError(f"--save-audio {args.save_audio}: {exc.strerror}") from None
-
-
-def _check_folders(args: argparse.Namespace, options: Sequence[str]) -> None:
-    for option in options:
-        name = getattr(args, option)
-        if name is not None and name != "-" and not Path(name).absolute().parent.is_dir():
-            raise UsageError(f"--{option} {name}: no such folder")
-
-
-def _write(args: argparse.Namespace, report: Report, screen: Screen) -> bool:
-    """Write what was asked for; what cannot be written is printed instead of lost."""
-    from polyai_diag.report.firewall import request_of  # noqa: PLC0415
-    from polyai_diag.report.request_forms import request_form  # noqa: PLC0415
-
-    renders = dict(zip(_FORMS, (report.to_json, report.to_html, report.to_markdown), strict=True))
-    written = True
-    for option, render in renders.items():
-        name = getattr(args, option)
-        if name == "-":
-            print(render())
-        elif name is not None:
-            written &= _write_one(option, name, render(), report, screen)
-    if args.request is not None:
-        text = request_form(request_of(report), Path(args.request).suffix)
-        written &= _write_one("request", args.request, text, report, screen)
-    not_saved = report.step("audio").data.get("audio_not_saved")
-    if not_saved:
-        print(f"polyai-diag: --save-audio {not_saved}", file=sys.stderr)
-    return written and not not_saved
-
-
-def _write_one(option: str, name: str, text: str, report: Report, screen: Screen) -> bool:
-    try:
-        Path(name).write_text(text, encoding="utf-8")
-    except OSError as exc:
-        print(report.to_json())
-        message = f"polyai-diag: --{option} {name}: {exc.strerror}; the report is printed instead"
-        print(message, file=sys.stderr)
-        return False
-    screen.console.print(f"Written: {name}", markup=False)
-    return True
+        if not Outputs(args, report, screen).write(show):
+            return USAGE
+    return held.exit_code or exit_code(report)
 
 
 def _describe_sandbox(described: dict[str, Any], *, as_json: bool) -> None:

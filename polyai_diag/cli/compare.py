@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -13,6 +12,7 @@ from polyai_diag.cli.console import new_console
 from polyai_diag.cli.exits import CRITICAL, HEALTHY, USAGE
 from polyai_diag.cli.options import UsageError
 from polyai_diag.cli.tables import cell, heading, marked, plain_table
+from polyai_diag.files import write_whole
 from polyai_diag.report import Report, ReportError
 from polyai_diag.report.compare import compare_reports
 from polyai_diag.report.compare_forms import (
@@ -50,7 +50,7 @@ def compare_files(args: argparse.Namespace) -> int:
         raise UsageError("standard output takes one of --json - and --markdown -, and no HTML")
     if args.a == args.b == "-":
         raise UsageError("standard input holds one report, not two")
-    first, second = (_report(name) for name in (args.a, args.b))
+    first, second = (read_report(name) for name in (args.a, args.b))
     kind = Kind.VANTAGES if args.vantage else Kind.BEFORE_AFTER if args.before_after else None
     comparison = compare_reports(first, second, kind)
     console = new_console(sys.stderr if "-" in outputs else sys.stdout)
@@ -100,7 +100,8 @@ def _print_rows(console: Console, comparison: Comparison, title: str, rows: Sequ
     console.print(table)
 
 
-def _report(name: str) -> Report:
+def read_report(name: str) -> Report:
+    """Read a saved report, `-` for standard input. Raises UsageError."""
     try:
         return Report.from_json(read_input(name))
     except ReportError as exc:
@@ -116,7 +117,7 @@ def _write(args: argparse.Namespace, comparison: Comparison, console: Console) -
             print(form(comparison).rstrip("\n"))
         elif name is not None:
             try:
-                Path(name).write_text(form(comparison), encoding="utf-8")
+                write_whole(name, form(comparison))
             except OSError as exc:
                 print(f"polyai-diag: --{option} {name}: {exc.strerror}", file=sys.stderr)
                 written = False

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from functools import partial
 from typing import TYPE_CHECKING, Self, TextIO
 
 from rich.console import Console, Group
@@ -26,11 +29,14 @@ from polyai_diag.model import (
     Verdict,
 )
 from polyai_diag.plan import TITLES
+from polyai_diag.report.proof import how_often
 from polyai_diag.report.story import Story
 from polyai_diag.report.text import plain
 from polyai_diag.report.way import FAILS, OK
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from polyai_diag.report import Report
     from polyai_diag.report.handover import Letter
     from polyai_diag.report.reach import Fact, Reach, Region
@@ -59,18 +65,30 @@ _WITHOUT_CALL = {
 PLAIN_WIDTH = 160  # where there is no terminal: long lines survive a log better than short ones
 
 
+class _Console(Console):
+    """One that does not end the program where nobody reads any more."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+
 def new_console(stream: TextIO | None = None) -> Console:
     """Return a console as wide as the terminal, or wide where there is none."""
-    console = Console(file=stream, highlight=False)
-    return (
-        console if console.is_terminal else Console(file=stream, highlight=False, width=PLAIN_WIDTH)
-    )
+    console = _Console(file=stream, highlight=False)
+    if console.is_terminal:
+        return console
+    return _Console(file=stream, highlight=False, width=PLAIN_WIDTH)
 
 
 class Screen:
-    """Shows a run as it goes on; plain lines where there is no terminal."""
+    """Shows a run as it goes on; plain lines where there is no terminal.
+
+    Where it cannot be written to, it is `broken`, and the run goes on without it.
+    """
 
     def __init__(self, stream: TextIO, *, verbose: bool) -> None:
+        self.stream = stream
+        self.broken: OSError | None = None
         self.console = new_console(stream)
         self._verbose = verbose
         self._results: dict[str, StepResult] = {}
@@ -79,15 +97,30 @@ class Screen:
 
     def __enter__(self) -> Self:
         if self.console.is_terminal:
-            self._live.start()
+            self.show(self._live.start)
         return self
 
     def __exit__(self, *_: object) -> None:
         if self.console.is_terminal:
-            self._live.stop()
+            self.show(self._live.stop)
+
+    def show(self, draw: Callable[[], None]) -> None:
+        """Draw something, unless nothing can be drawn here any more."""
+        if self.broken is None:
+            try:
+                draw()
+            except OSError as exc:
+                self.broken = exc
+
+    def say(self, line: str) -> None:
+        """Print a line as it is."""
+        self.show(partial(self.console.print, line, markup=False))
 
     def on_event(self, event: Event) -> None:
         """Take what happens."""
+        self.show(partial(self._take, event))
+
+    def _take(self, event: Event) -> None:
         match event:
             case StepStarted(name):
                 self._doing[name] = ""
@@ -157,10 +190,11 @@ def print_catalogue(console: Console) -> None:
 def _print_finding(console: Console, finding: Finding, others: tuple[Finding, ...]) -> None:
     heading = _shown(finding.title, f"bold {_SEVERITIES[finding.severity]}")
     console.print()
-    named = f"  [{plain(finding.id)}, {finding.severity.value}]"
+    kind = ", ".join(filter(None, [plain(finding.id), finding.severity.value, how_often(finding)]))
+    named = f"  [{kind}]"
     console.print(heading.append(named, "bright_black"))
     for evidence in finding.evidence:
-        console.print(_indented(2, f"· {evidence.text}"))
+        console.print(_indented(2, f"{'=' if evidence.control else '·'} {evidence.text}"))
     console.print(_indented(2, f"→ {finding.remedy}", "bold"))
     if finding.reference:
         console.print(_indented(4, finding.reference, "bright_black"))

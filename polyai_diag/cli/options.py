@@ -99,6 +99,10 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     for flag, text in flags.items():
         group.add_argument(flag, action="store_true", default=None, help=text)
     group.add_argument("--hold", metavar="SECONDS", help="keep the call up and watch it")
+    group.add_argument(
+        "--earlier", metavar="REPORT.json", action="append",
+        help="of an earlier run, repeatable: says whether a call ends at the same second again",
+    )  # fmt: skip
     group.add_argument("--deadline", metavar="SECONDS", help="end after this long (default 60)")
 
 
@@ -286,7 +290,7 @@ def _read_config(file: str) -> dict[str, Any]:
 def _config_value(file: str, key: str, value: Any) -> Any:
     if key == "ice-server":
         return _config_servers(file, value)
-    if key == "step":
+    if key in ("step", "earlier"):
         return [value] if isinstance(value, str) else value
     if not isinstance(value, str | bool | int | float):
         raise UsageError(f"{file}: {key}: a text, number or true/false is wanted")

@@ -8,7 +8,6 @@ import json
 import signal
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,6 +17,7 @@ from polyai_diag.cli.console import new_console
 from polyai_diag.cli.exits import CRITICAL, HEALTHY, INCOMPLETE, USAGE
 from polyai_diag.cli.signals import SIGNAL_EXIT, on_signals
 from polyai_diag.cli.tables import result_words, results_table
+from polyai_diag.files import write_whole
 from polyai_diag.report.markdown_text import code, marked, table, text
 from polyai_diag.report.request import Measured
 from polyai_diag.report.request_forms import moment
@@ -128,7 +128,7 @@ def _write(args: argparse.Namespace, request: Request, results: Sequence[LineRes
             print(content)
         elif name is not None:
             try:
-                Path(name).write_text(content + "\n", encoding="utf-8")
+                write_whole(name, content + "\n")
             except OSError as exc:
                 print(content)
                 said = f"--{option} {name}: {exc.strerror}; the result is printed instead"

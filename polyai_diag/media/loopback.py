@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection
-from aiortc.mediastreams import MediaStreamError
 from aiortc.rtcconfiguration import RTCIceTransportPolicy
 
+from polyai_diag.analysis.audio.carriers import Carriers
 from polyai_diag.media import aiortc_taps as taps
-from polyai_diag.media.opus import SAMPLE_RATE_HZ, decode_all, encode, silence_packet
+from polyai_diag.media.opus import (
+    SAMPLE_RATE_HZ,
+    decode_all,
+    encode,
+    sent_silk_khz,
+    silence_packet,
+)
 from polyai_diag.media.packets import PacketLog, place
 from polyai_diag.media.tracks import FRAME_S, PacketTrack
 
@@ -35,11 +40,14 @@ RELAY_TIMEOUT_S = 10.0
 class Loop:
     """What came back, shape (samples, 2), and both timelines' zeros (`time.monotonic()` s).
 
-    `lost` marks the samples of packets that did not come.
+    `lost` marks the samples of packets that did not come back, and of those that an echo leaves
+    out (`unsent`), for it never got them or lost them itself; `carriers` is what carried each.
     """
 
     received: NDArray[np.float32]
     lost: NDArray[np.bool_]
+    unsent: NDArray[np.bool_]
+    carriers: Carriers
     received_start_s: float
     sent_start_s: float
     arrivals: Sequence[RtpArrival]
@@ -75,7 +83,9 @@ async def loop_back(track: PacketTrack, packets: PacketLog, pcm: NDArray[np.floa
     arrivals = packets.arrivals[already:]
     placed = await asyncio.to_thread(place, arrivals)
     sent_start_s = min(at_s - number * FRAME_S for number, at_s in enumerate(track.sent_s))
-    return Loop(placed.sound, placed.lost, placed.start_s, sent_start_s, arrivals)
+    lost = placed.lost | placed.unsent
+    carriers = Carriers(sent_silk_khz(payloads), placed.silk_khz)
+    return Loop(placed.sound, lost, placed.unsent, carriers, placed.start_s, sent_start_s, arrivals)
 
 
 def opus_alone(pcm: NDArray[np.float32], *, passes: int = 2) -> NDArray[np.float32]:
@@ -104,7 +114,6 @@ class RelayLoop:
         self.packets = PacketLog()
         self._context = context
         self._near, self._far = _relayed_peer(server), _relayed_peer(server)
-        self._draining: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         try:
@@ -132,18 +141,14 @@ class RelayLoop:
         await near.setLocalDescription(await near.createOffer())
         await far.setRemoteDescription(near.localDescription)
         taps.trust_turn_server(far, self._context)
-        receiver = far.getReceivers()[0]
-        taps.tap_rtp(receiver, self.packets.keep)
-        self._draining = asyncio.create_task(_drain(receiver.track))
+        taps.tap_rtp(far.getReceivers()[0], self.packets.keep)
+        taps.spare_decoding(far.getReceivers()[0])
         await far.setLocalDescription(await far.createAnswer())
         await near.setRemoteDescription(far.localDescription)
 
     async def _close(self) -> None:
         self.track.stop()
         await asyncio.gather(taps.close_fully(self._near), taps.close_fully(self._far))
-        if self._draining is not None:
-            self._draining.cancel()
-            await asyncio.gather(self._draining, return_exceptions=True)
 
 
 def _relayed_peer(server: IceServer) -> RTCPeerConnection:
@@ -152,10 +157,3 @@ def _relayed_peer(server: IceServer) -> RTCPeerConnection:
     return RTCPeerConnection(
         RTCConfiguration([ice], iceTransportPolicy=RTCIceTransportPolicy.RELAY)
     )
-
-
-async def _drain(track: object) -> None:
-    """Throw decoded audio away: nobody else empties aiortc's queue."""
-    with contextlib.suppress(MediaStreamError):
-        while True:
-            await track.recv()  # type: ignore[attr-defined]

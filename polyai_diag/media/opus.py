@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import av
 import numpy as np
 
+from polyai_diag.analysis.audio.carriers import silk_khz
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -77,6 +79,15 @@ def encode(
     padded = np.zeros((frames * FRAME_SAMPLES, channels), np.float32)
     padded[: len(pcm)] = pcm
     return [encoder.encode(frame) for frame in padded.reshape(frames, FRAME_SAMPLES, channels)]
+
+
+def sent_silk_khz(payloads: Iterable[bytes]) -> NDArray[np.int8]:
+    """Return of each sample of the sound encoded at how many kHz SILK carries it, 0 for CELT.
+
+    A packet holds what was heard a look-ahead earlier.
+    """
+    each = np.array([silk_khz(payload) for payload in payloads], np.int8)
+    return np.repeat(each, FRAME_SAMPLES)[LOOK_AHEAD_SAMPLES:]
 
 
 class Decoder:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from polyai_diag.analysis.audio.carriers import NOTHING, silk_khz
 from polyai_diag.analysis.quality import timestamp_difference
 from polyai_diag.analysis.streams import main_stream
 from polyai_diag.media.opus import FRAME_SAMPLES, SAMPLE_RATE_HZ, Decoder
@@ -40,7 +41,10 @@ class PacketLog:
 class Placed(NamedTuple):
     """Sound laid out by its clock: shape (samples, 2), full scale ±1.0, 48 kHz.
 
-    `lost` marks the samples of packets that never came; a pause of the sender's is none.
+    `lost` marks the samples of packets that never came, `unsent` those for which the sender had
+    none: its clock goes on and its numbers do not skip. That is a pause of an agent's, and in an
+    echo what was lost on the way there.
+    `silk_khz` is at how many kHz SILK carried each sample, 0 for CELT, -1 where no packet lies.
     `start_s` is when sample 0 would have arrived had every packet been as fast as the fastest
     (`time.monotonic()` seconds).
     """
@@ -48,6 +52,8 @@ class Placed(NamedTuple):
     sound: NDArray[np.float32]
     start_s: float
     lost: NDArray[np.bool_]
+    unsent: NDArray[np.bool_]
+    silk_khz: NDArray[np.int8]
 
 
 def place(arrivals: Sequence[RtpArrival]) -> Placed:
@@ -57,26 +63,29 @@ def place(arrivals: Sequence[RtpArrival]) -> Placed:
     off than packets and time passed account for is forged or broken, and its packet left out.
     """
     if not arrivals:
-        return Placed(np.zeros((0, 2), np.float32), 0.0, np.zeros(0, bool))
+        nothing = np.zeros(0, bool)
+        return Placed(np.zeros((0, 2), np.float32), 0.0, nothing, nothing, np.zeros(0, np.int8))
     ordered = _plausible(arrivals)
     origin = ordered[0].timestamp
     starts = [timestamp_difference(a.timestamp, origin) for a in ordered]
     sound = np.zeros((starts[-1] + 6 * FRAME_SAMPLES, 2), np.float32)
-    lost = np.zeros(len(sound), bool)
+    lost, unsent = np.zeros(len(sound), bool), np.zeros(len(sound), bool)
+    carried = np.full(len(sound), NOTHING, np.int8)
     decoder = Decoder()
     ends = []
     for arrival, start in zip(ordered, starts, strict=True):
         block = decoder.decode(arrival.payload)
         room = sound[start : start + len(block)]
         room[:] = block[: len(room)]
+        carried[start : start + len(room)] = silk_khz(arrival.payload)
         ends.append(start + len(room))
     for end, start, (one, next_one) in zip(ends, starts[1:], pairwise(ordered), strict=False):
-        if (next_one.sequence_number - one.sequence_number) % 2**16 > 1:
-            lost[end:start] = True
+        skipped = (next_one.sequence_number - one.sequence_number) % 2**16 > 1
+        (lost if skipped else unsent)[end:start] = True
     start_s = min(
         a.arrival_s - start / SAMPLE_RATE_HZ for a, start in zip(ordered, starts, strict=True)
     )
-    return Placed(sound, start_s, lost)
+    return Placed(sound, start_s, lost, unsent, carried)
 
 
 def _plausible(arrivals: Sequence[RtpArrival]) -> list[RtpArrival]:

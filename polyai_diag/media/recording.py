@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import av
 import numpy as np
 
+from polyai_diag.files import whole_file
 from polyai_diag.media.opus import SAMPLE_RATE_HZ
 from polyai_diag.model import InputError
 
@@ -113,7 +114,7 @@ def open_recording(path: str | Path) -> Iterator[Recording]:
 
 def write_wav(path: Path, sound: NDArray[np.float32]) -> None:
     """Write a sound of shape (samples, 2), ±1.0, 48 kHz, as 16-bit WAV. Raises OSError."""
-    with wave.open(str(path), "wb") as file:
+    with whole_file(path) as raw, wave.open(raw, "wb") as file:
         file.setnchannels(2)
         file.setsampwidth(2)
         file.setframerate(SAMPLE_RATE_HZ)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from polyai_diag.analysis.addresses import is_public_name, kind_of
 from polyai_diag.failures import Failure
+from polyai_diag.probes.again import ask_again, may_pass
 from polyai_diag.probes.net import Address, literal
 
 if TYPE_CHECKING:
@@ -27,12 +28,25 @@ KNOWN: Known = {UnicodeError: lambda _: Failure.DNS_NXDOMAIN}
 async def resolve(host: str, port: int, trace: Trace, **notes: Any) -> list[Address]:
     """Look a host name up; what the trace keeps is every address, in the system's order.
 
+    Asked again where the name servers fail at once.
     An address given as such is returned without asking anyone. Empty when there is none.
     """
     written = literal(host, port)
     if written is not None:
         return [written]
-    with trace.observe("dns_lookup", host, known=KNOWN, **notes) as seen:
+
+    def observed(**attempt: int) -> Seen:
+        return trace.observe("dns_lookup", host, known=KNOWN, **notes, **attempt)
+
+    seen = observed()
+    found = await _resolve(host, port, seen)
+    if found is None and may_pass(seen.failure, seen.notes, seen.took_s):
+        found = await ask_again(lambda attempt: _resolve(host, port, observed(attempt=attempt)))
+    return found or []
+
+
+async def _resolve(host: str, port: int, seen: Seen) -> list[Address] | None:
+    with seen:
         async with asyncio.timeout(DNS_TIMEOUT_S):
             addresses = await look_up(host, port)
         seen.note(
@@ -44,8 +58,8 @@ async def resolve(host: str, port: int, trace: Trace, **notes: Any) -> list[Addr
         )
         if not addresses:
             seen.fail(Failure.DNS_NO_ANSWER)
-        return addresses
-    return []
+        return addresses or None
+    return None
 
 
 async def look_up(host: str, port: int) -> list[Address]:

@@ -11,9 +11,8 @@ import re
 import time
 from typing import TYPE_CHECKING
 
-from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateError
-from aiortc.mediastreams import MediaStreamError
 from aiortc.rtcconfiguration import RTCIceTransportPolicy
 from aiortc.sdp import candidate_from_sdp
 
@@ -61,23 +60,15 @@ class Call:
 
     def __init__(self, ice_servers: Sequence[IceServer], *, relay_only: bool) -> None:
         policy = RTCIceTransportPolicy.RELAY if relay_only else RTCIceTransportPolicy.ALL
-        servers = [
-            RTCIceServer(
-                urls=list(server.urls),
-                username=server.username,
-                credential=server.credential.reveal() if server.credential else None,
-            )
-            for server in ice_servers
-        ]
-        # A list even when empty: None would mean a public STUN server.
-        self.pc = RTCPeerConnection(RTCConfiguration(servers, iceTransportPolicy=policy))
+        # A list even though it is empty: None would mean a public STUN server.
+        self.pc = RTCPeerConnection(RTCConfiguration([], iceTransportPolicy=policy))
         self.track = PacketTrack(silence_packet())
         self.packets = PacketLog()
         self.consent = Consent(self.pc, self.packets)
         self.pc.addTrack(self.track)
+        taps.use_ice_servers(self.pc, ice_servers)
         self._changed = asyncio.Event()
         self._was_up = False  # media and its encryption
-        self._draining: asyncio.Task[None] | None = None
         self._adding: set[asyncio.Task[None]] = set()
         self._offered: list[str] = []  # the gateway's candidates, as it wrote them
 
@@ -115,13 +106,13 @@ class Call:
         """Apply the answer and start; False when it cannot be used."""
         receiver = self.pc.getReceivers()[0]
         taps.tap_rtp(receiver, self.packets.keep)
+        taps.spare_decoding(receiver)
         for transport in (taps.dtls_transport(self.pc), taps.dtls_transport(self.pc).transport):
             transport.on("statechange", self._changed.set)
         with trace.observe("answer_apply", "gateway", known=_REJECTED) as seen:
             self._offered = list(parse_sdp(answer).candidates)
-            open_ended = _without_end(answer)
-            await self.pc.setRemoteDescription(RTCSessionDescription(open_ended, "answer"))
-            self._draining = asyncio.create_task(self._drain(), name="received audio")
+            needed = _as_needed(answer)
+            await self.pc.setRemoteDescription(RTCSessionDescription(needed, "answer"))
         return seen.ok
 
     def add_candidate(self, candidate: IceCandidate) -> None:
@@ -277,9 +268,6 @@ class Call:
             task.cancel()
         self.track.stop()
         await taps.close_fully(self.pc)
-        if self._draining is not None:
-            self._draining.cancel()  # a receiver that was never started does not end its track
-            await asyncio.gather(self._draining, return_exceptions=True)
 
     async def _happens_within(
         self, within_s: float, happens: Callable[[], Awaitable[object]]
@@ -300,17 +288,10 @@ class Call:
     async def _add(self, candidate: IceCandidate) -> None:
         with contextlib.suppress(ValueError, InvalidStateError, InvalidAccessError):
             if candidate.candidate is None:
-                return  # see _without_end
+                return  # see _as_needed
             ice = candidate_from_sdp(candidate.candidate.removeprefix("candidate:"))
             ice.sdpMid, ice.sdpMLineIndex = candidate.sdp_mid or "0", candidate.sdp_mline_index or 0
             await self.pc.addIceCandidate(ice)
-
-    async def _drain(self) -> None:
-        """Throw decoded audio away: we judge packets, and nobody else empties aiortc's queue."""
-        track = self.pc.getReceivers()[0].track
-        with contextlib.suppress(MediaStreamError):
-            while True:
-                await track.recv()
 
 
 def _read(candidates: Sequence[str]) -> list[CandidateFacts]:
@@ -318,12 +299,15 @@ def _read(candidates: Sequence[str]) -> list[CandidateFacts]:
     return [facts for facts in read if facts is not None]
 
 
-def _without_end(answer: str) -> str:
-    """Leave the end of candidates out: told of it, aioice takes no peer-reflexive ones any more.
+def _as_needed(answer: str) -> str:
+    """Leave out what aiortc would stumble over.
 
-    A gateway behind a `.local` name is met by its own checks; our timer ends the waiting.
+    Told of the end of candidates, aioice takes no peer-reflexive ones any more: a gateway behind a
+    `.local` name is met by its own checks, and our timer ends the waiting. Format parameters are
+    for an encoder and a decoder, both of them ours; what is wrong in them is to be passed over
+    (RFC 7587 §6.1), and aiortc gives up.
     """
-    return re.sub(r"(?m)^a=end-of-candidates.*\n?", "", answer)
+    return re.sub(r"(?m)^a=(end-of-candidates|fmtp:|rtcp-fb:).*\n?", "", answer)
 
 
 def _written(facts: CandidateFacts) -> str:

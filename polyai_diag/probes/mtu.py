@@ -39,7 +39,7 @@ CONNECT_S = 0.8
 PASSED = "passed"
 PADDING_BYTES = 2000
 
-_HEADER_BYTES = 24  # a STUN header, and that of PADDING
+_HEADER_BYTES = 24  # a STUN header, and that of FILLING
 _IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER, _PMTUDISC_DO = 10, 23, 2  # linux/in.h, linux/in6.h
 
 
@@ -47,10 +47,11 @@ _IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER, _PMTUDISC_DO = 10, 23, 2  # linux/in.h, li
 
 
 async def probe_udp_mtu(server: Address, trace: Trace) -> None:
-    """Send Bindings padded to several sizes (RFC 5780 §7.6), whole, to a STUN server that answers.
+    """Send Bindings filled to several sizes, whole, to a STUN server that answers.
 
-    A server may refuse the padding (420): its answer shows that the packet arrived. Measured on
-    Linux alone: elsewhere nothing keeps the system from cutting packets up.
+    Not by PADDING (RFC 5780 §7.6): its answer is large, and its loss would not tell which was too
+    large. Any answer, a refusal too, shows that the packet arrived. Measured on Linux alone:
+    elsewhere nothing keeps the system from cutting packets up.
     """
     with trace.observe("mtu_probe", str(server), leg="udp") as seen:
         if sys.platform != "linux":
@@ -60,7 +61,7 @@ async def probe_udp_mtu(server: Address, trace: Trace) -> None:
             sizes = await _Sizes(sock).measured()
         seen.note(**sizes)
         if "control_lost" in sizes:
-            seen.note(detail="not measured: the server does not answer padded requests")
+            seen.note(detail="not measured: the server does not answer filled requests")
         elif "failing_bytes" in sizes:
             said = f"{sizes['failing_bytes']} bytes vanish, {sizes['largest_bytes']} pass"
             seen.fail(Failure.GENERIC_TIMEOUT, said)
@@ -122,7 +123,7 @@ class _Sizes:
         return [s for s in UDP_BYTES if s not in self._answered | self._too_big]
 
     def _send_one(self, size: int) -> None:
-        request = stun_message.request(Method.BINDING, {"PADDING": bytes(size - _HEADER_BYTES)})
+        request = stun_message.request(Method.BINDING, {"FILLING": bytes(size - _HEADER_BYTES)})
         self._size_of[request.transaction_id] = size
         if not self._fits(bytes(request)) and not self._fits(bytes(request)):
             self._too_big.add(size)

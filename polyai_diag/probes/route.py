@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator
 
+    from polyai_diag.model import Json
+
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -30,16 +32,16 @@ class Route:
     proxy: str | None = None
     tls: ssl.SSLContext | None = None  # None: no TLS
 
-    def racing(self, trace: Trace) -> contextlib.AbstractContextManager[Race]:
+    def racing(self, trace: Trace, **notes: Json) -> contextlib.AbstractContextManager[Race]:
         """Connect to every address; without a proxy only."""
-        return racing(self.addresses, trace, host=self.host)
+        return racing(self.addresses, trace, host=self.host, **notes)
 
-    async def open(self, trace: Trace | None = None) -> socket.socket | None:
+    async def open(self, trace: Trace | None = None, **notes: Json) -> socket.socket | None:
         """Open one TCP connection; None when there is none. Without a trace nothing is kept."""
         trace = trace or Trace("beside")
         if self.proxy is not None:
-            return await connect_through(self.proxy, self.host, self.port, trace)
-        with self.racing(trace) as race:
+            return await connect_through(self.proxy, self.host, self.port, trace, **notes)
+        with self.racing(trace, **notes) as race:
             return await race.first()
 
     @contextlib.asynccontextmanager

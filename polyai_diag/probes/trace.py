@@ -7,19 +7,20 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 
 from polyai_diag.failures import Failure, classify
 from polyai_diag.model import Event, Json, Observation, Observed, Progress, Status, StepResult
+from polyai_diag.probes.bounds import Room, bounded, cut
 from polyai_diag.redact import Redactor
 
 if TYPE_CHECKING:
     from types import TracebackType
 
 MAX_OBSERVATIONS = 500
-MAX_TEXT = 500
-MAX_ITEMS = 500
+MAX_PROGRESS = 500
+MAX_NOTES = 2_000_000  # characters of all observations, some hundred times the usual
+MAX_DATA = 4_000_000
 
 Known = Mapping[type[Exception], Callable[[Any], Failure]]
 """Exceptions of a wrapped library, by their base class, and how each is classified."""
@@ -40,6 +41,11 @@ class Seen:
         self._started_s = time.monotonic()
         self.notes: dict[str, Json] = {}
         self.failure: Failure | None = None
+
+    @property
+    def took_s(self) -> float:
+        """How long it has been going on."""
+        return time.monotonic() - self._started_s
 
     @property
     def ok(self) -> bool:
@@ -96,7 +102,9 @@ class Trace:
         self.step = step
         self.data: dict[str, Json] = {}
         self.observations: list[Observation] = []
-        self.dropped = 0
+        self.dropped = 0  # observations that a flood of them has cost
+        self._room = Room(MAX_NOTES)
+        self._progressed = 0
         self._status = Status.PASSED
         self._reason = ""
         self._started_s = time.monotonic()
@@ -129,8 +137,10 @@ class Trace:
         self.on_ready()
 
     def progress(self, text: str, fraction: float | None = None) -> None:
-        """Say what goes on now, in words."""
-        self._emit(Progress(self.step, self._shown(text), fraction))
+        """Say what goes on now, in words. A flood of them is cut."""
+        self._progressed += 1
+        if self._progressed <= MAX_PROGRESS:
+            self._emit(Progress(self.step, self._shown(text), fraction))
 
     def fail(self, reason: str) -> None:
         """Let the step fail: the network's answer was no. The first reason is kept."""
@@ -150,6 +160,9 @@ class Trace:
         notes: Mapping[str, Json],
     ) -> None:
         """Keep one exchange that ends now."""
+        if self._room.left <= 0 or len(self.observations) >= MAX_OBSERVATIONS:
+            self.drop()
+            return
         self.take(
             Observation(
                 operation=operation,
@@ -157,24 +170,30 @@ class Trace:
                 started_ms=self._since_run(started_s),
                 duration_ms=round((time.monotonic() - started_s) * 1000, 3),
                 failure=failure,
-                notes=_bounded(self._redactor.data(dict(notes))),
+                notes=self._kept(notes, self._room),
             )
         )
 
-    def keep_failure(self, operation: str, endpoint: str, exc: OSError) -> None:
+    def keep_failure(self, operation: str, endpoint: str, exc: OSError, **notes: Json) -> None:
         """Keep an exchange that could not even begin."""
-        with self.observe(operation, endpoint):
+        with self.observe(operation, endpoint, **notes):
             raise exc
 
     def take(self, observation: Observation) -> None:
         """Keep an observation as it is. A flood of them is cut and counted."""
         if len(self.observations) >= MAX_OBSERVATIONS:
-            self.dropped += 1
+            self.drop()
             return
         self.observations.append(observation)
         self._emit(Observed(self.step, observation))
         if self._whole is not None:
             self._whole.take(observation)
+
+    def drop(self) -> None:
+        """Count an observation that is not kept."""
+        self.dropped += 1
+        if self._whole is not None:
+            self._whole.drop()
 
     def result(self) -> StepResult:
         """Return what there is."""
@@ -186,13 +205,18 @@ class Trace:
             reason=self._shown(self._reason),
             started_ms=self._since_run(self._started_s),
             duration_ms=round((time.monotonic() - self._started_s) * 1000, 3),
-            data=_bounded(self._redactor.data(self.data)),
+            data=self._kept(self.data, Room(MAX_DATA)),
             observations=tuple(self.observations),
         )
 
     def _shown(self, text: str) -> str:
         """Return the text fit to be shown: redacted first, or the cut might halve a secret."""
-        return _cut(self._redactor.text(text))
+        return cut(self._redactor.text(text))
+
+    def _kept(self, values: Mapping[str, Json], room: Room) -> dict[str, Json]:
+        """Return what is kept of these: as much as there is room for, redacted, then cut."""
+        kept: dict[str, Json] = bounded(self._redactor.data(room.takes(dict(values))))
+        return kept
 
     def _since_run(self, moment_s: float) -> float:
         return round((moment_s - self._run_started_s) * 1000, 3)
@@ -217,19 +241,3 @@ def _words(exc: BaseException) -> str:
             return os.strerror(number)
     cause = f": {exc.__cause__}" if str(exc.__cause__ or "") else ""
     return f"{exc}{cause}"
-
-
-def _bounded(value: Json) -> Json:
-    """Cut long texts and long lists: what the network sends must not fill the report."""
-    if isinstance(value, str):
-        return _cut(value)
-    if isinstance(value, dict):
-        return {_cut(str(key)): _bounded(item) for key, item in islice(value.items(), MAX_ITEMS)}
-    if isinstance(value, list | tuple):
-        return [_bounded(item) for item in value[:MAX_ITEMS]]
-    return value
-
-
-def _cut(text: str) -> str:
-    cut = text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…"
-    return cut.encode("utf-8", "replace").decode()  # JSON can bring lone surrogates

@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from polyai_diag.probes.again import ask_again
 from polyai_diag.probes.net import literal
 from polyai_diag.probes.stun_transport import KNOWN, Address, StunRefused, shown
 from polyai_diag.probes.turn_binding import ask_through
@@ -163,6 +164,7 @@ class TurnAttempt:
                 far = await self._open_far_alone(near, far, stack)
             else:
                 await together(near.open(), far.open())
+                near = await self._open_again(near, stack)
             self._asked()
             if far.granted and not near.granted:  # a place that came free, or packets lost
                 near, far = far, near
@@ -172,6 +174,20 @@ class TurnAttempt:
                 self.probe.relayed_address = shown(near.address)
                 self.probe.ok, self.probe.failure, self.probe.detail = True, None, ""
                 await self._use(near, far, alone=alone)
+
+    async def _open_again(self, near: End, stack: contextlib.AsyncExitStack) -> End:
+        """Open it three times more where it failed at once, and keep the first that works."""
+        excused = self.ask_again or self.begin_anew
+        if near.granted or excused or not (self.way.configured and near.may_pass):
+            return near
+
+        async def ask(attempt: int) -> End | None:
+            end = End(self, far_end=False, again=attempt)
+            stack.push_async_callback(end.close)
+            await end.open()
+            return end if end.granted else None
+
+        return await ask_again(ask, End.close) or near
 
     async def _open_far_alone(self, near: End, far: End, stack: contextlib.AsyncExitStack) -> End:
         """Open it after the near end, again while the server may count what was given back."""

@@ -7,6 +7,8 @@ import contextlib
 import time
 from typing import TYPE_CHECKING
 
+from polyai_diag.analysis.turn_username import expires_at
+from polyai_diag.probes.again import may_pass
 from polyai_diag.probes.stun_transport import Address, StunRefused, StunTransport, open_udp
 from polyai_diag.probes.turn_allocation import Allocation
 from polyai_diag.probes.turn_way import connect
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from polyai_diag.failures import Failure
+    from polyai_diag.model import Json
     from polyai_diag.probes.trace import Seen
     from polyai_diag.probes.turn import TurnAttempt
 
@@ -27,12 +30,15 @@ class End:
     `close()` gives back what was granted, however far it came.
     """
 
-    def __init__(self, attempt: TurnAttempt, *, far_end: bool) -> None:
+    def __init__(self, attempt: TurnAttempt, *, far_end: bool, again: int | None = None) -> None:
         self.granted_s = 0.0  # time.monotonic()
         self.said = ""  # why there is no address
         self.full = False  # refused for want of room
         self._attempt = attempt
         self._far_end = far_end
+        self._told: dict[str, Json] = {"far_end": far_end, **({"attempt": again} if again else {})}
+        self._began_s = self._ended_s = time.monotonic()
+        self._failure: Failure | None = None
         self._allocation: Allocation | None = None
         self._transport: StunTransport | None = None
         self._open = contextlib.AsyncExitStack()
@@ -73,11 +79,17 @@ class End:
         elif await self._challenge():
             await self._allocate()
 
+    @property
+    def may_pass(self) -> bool:
+        """Whether it failed at once, and another attempt might go otherwise."""
+        return may_pass(self._failure, {}, self._ended_s - self._began_s)
+
     async def close(self) -> None:
         """Give the address back, and hang up."""
+        allocation, self._allocation = self._allocation, None
         try:
-            if self._allocation is not None:
-                await self._allocation.release()
+            if allocation is not None:
+                await allocation.release()
         finally:
             await self._open.aclose()
 
@@ -86,7 +98,7 @@ class End:
         self._reached("connect")
         kept = attempt.around.trace.part()
         self._transport = await connect(
-            attempt.way, attempt.around.tls, kept, until_s=attempt.until_s, far_end=self._far_end
+            attempt.way, attempt.around.tls, kept, until_s=attempt.until_s, **self._told
         )
         if self._transport is not None:
             self._open.callback(self._transport.close)
@@ -99,7 +111,7 @@ class End:
     async def _challenge(self) -> bool:
         attempt = self._attempt
         self._reached("challenge")
-        with attempt.observe("turn_challenge", far_end=self._far_end) as seen:
+        with attempt.observe("turn_challenge", **self._told) as seen:
             # Opened here, so that a host without a route shows as a failure of this stage.
             if self._transport is None:
                 server = (attempt.way.host, attempt.way.port)
@@ -114,8 +126,10 @@ class End:
         attempt = self._attempt
         self._reached("allocate")
         server = attempt.way.server
-        notes = {"signed": server.credential is not None, "username": server.username}
-        with attempt.observe("turn_allocate", far_end=self._far_end, **notes) as seen:
+        # Where it carries no time it tells nothing, and may be a password in the wrong place.
+        username = server.username if expires_at(server.username) else None
+        notes = {"signed": server.credential is not None, "username": username}
+        with attempt.observe("turn_allocate", **self._told, **notes) as seen:
             async with asyncio.timeout(self._left_s()):
                 await self._excused(self.allocation.allocate(seen), seen)
         self.granted_s = time.monotonic()
@@ -129,6 +143,7 @@ class End:
             self.full = exc.code in FULL_CODES
             if not self._attempt.excuses(exc, seen, far_end=self._far_end):
                 raise
+            seen.note(excused=True)
 
     def _left_s(self) -> float:
         return max(0.1, self._attempt.until_s - time.monotonic())
@@ -139,5 +154,6 @@ class End:
 
     def _outcome(self, failure: Failure | None, detail: str) -> None:
         self.said = detail or str(failure or "")
+        self._failure, self._ended_s = failure, time.monotonic()
         if not self._far_end:
             self._attempt.probe.failure, self._attempt.probe.detail = failure, detail

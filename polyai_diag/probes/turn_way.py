@@ -65,13 +65,13 @@ def turn_tls_context(ca_file: str | None) -> ssl.SSLContext:
 
 
 async def connect(
-    way: Way, tls: ssl.SSLContext, trace: Trace, *, until_s: float, far_end: bool
+    way: Way, tls: ssl.SSLContext, trace: Trace, *, until_s: float, **told: Json
 ) -> StunTransport | None:
     """Connect by TCP, and shake hands for `turns:`; None when it failed, and the trace says how.
 
     `until_s` is the moment of `time.monotonic()` at which it is given up.
     """
-    notes = {"url": way.url.url, "far_end": far_end, **way.notes()}
+    notes = {"url": way.url.url, **way.notes(), **told}
     sock = await _open(way, trace, until_s, notes)
     if sock is None:
         return None

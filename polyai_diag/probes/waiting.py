@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Coroutine
+    from collections.abc import Awaitable, Collection, Coroutine
 
 T = TypeVar("T")
+
+AGAIN_S = 0.1
+TIMES = 10
 
 
 async def happens_within(seconds: float, awaited: Awaitable[object]) -> bool:
@@ -41,3 +45,36 @@ async def together(*awaited: Coroutine[Any, Any, T]) -> list[T]:
             if not task.cancelling():
                 task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def stop(tasks: Collection[asyncio.Task[Any]], within_s: float) -> None:
+    """Cancel tasks and wait until they have ended; what ignores that is made to.
+
+    Each gets so long to give back what it holds; after that it is cancelled again and again, and
+    at last closed where it stands.
+    """
+    left = {task for task in tasks if not task.done()}
+    for wait_s in (within_s, *[AGAIN_S] * TIMES):
+        for task in left:
+            task.cancel()
+        if left:
+            _, left = await asyncio.wait(left, timeout=wait_s)
+    for task in left:
+        _close(task)
+    if left:
+        await asyncio.wait(left, timeout=AGAIN_S)
+    for task in tasks:
+        if task.done() and not task.cancelled():
+            task.exception()  # looked at: what it raised in ending is nobody's any more
+
+
+def _close(task: asyncio.Task[Any]) -> None:
+    """End the coroutine beneath a task that catches each CancelledError: it cannot be thrown one.
+
+    The task ends when it wakes, and finds its coroutine gone.
+    """
+    coroutine = task.get_coro()
+    if coroutine is not None:
+        with contextlib.suppress(RuntimeError):  # it ignores even this
+            coroutine.close()
+    task.cancel()

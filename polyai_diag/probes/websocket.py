@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import socket
     import ssl
 
+    from polyai_diag.model import Json
     from polyai_diag.probes.trace import Known, Trace
     from polyai_diag.target import Target
 
@@ -52,19 +53,19 @@ KNOWN: Known = {WebSocketException: classify_websocket}
 
 
 async def open_websocket(
-    target: Target, sock: socket.socket, context: ssl.SSLContext, trace: Trace
+    target: Target, sock: socket.socket, context: ssl.SSLContext, trace: Trace, **notes: Json
 ) -> ClientConnection | None:
     """TLS and the upgrade on a connected socket, timed apart; None when either failed.
 
     The socket is closed with the connection, or here.
     """
-    connection = await _start(target, sock, context, trace)
+    connection = await _start(target, sock, context, trace, **notes)
     if connection is None:
         sock.close()
         return None
     with (
         contextlib.ExitStack() as cleanup,
-        trace.observe("websocket_upgrade", target.url, known=KNOWN) as seen,
+        trace.observe("websocket_upgrade", target.url, known=KNOWN, **notes) as seen,
     ):
         cleanup.callback(connection.transport.abort)
         try:
@@ -106,7 +107,7 @@ class _Connection(ClientConnection):
 
 
 async def _start(
-    target: Target, sock: socket.socket, context: ssl.SSLContext, trace: Trace
+    target: Target, sock: socket.socket, context: ssl.SSLContext, trace: Trace, **notes: Json
 ) -> _Connection | None:
     loop = asyncio.get_running_loop()
     uri = parse_uri(target.url)
@@ -117,7 +118,7 @@ async def _start(
 
     if not target.secure:
         return (await loop.create_connection(factory, sock=sock))[1]
-    with trace.observe("tls_handshake", f"{target.host}:{target.port}") as seen:
+    with trace.observe("tls_handshake", f"{target.host}:{target.port}", **notes) as seen:
         async with within_tls_timeout(seen):
             transport, connection = await loop.create_connection(
                 factory, sock=sock, ssl=context, server_hostname=target.host

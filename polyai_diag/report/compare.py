@@ -7,6 +7,7 @@ import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from polyai_diag.analysis.endings import ending_in
 from polyai_diag.analysis.loose import rows, table
 from polyai_diag.causes import CAUSES
 from polyai_diag.causes.engine import Layer
@@ -197,6 +198,12 @@ def _notes(a: Report, b: Report, kind: Kind, *, guessed: bool) -> Iterator[str]:
         yield f"The runs lie {apart} apart: the gateway may have changed meanwhile."
     if kind is Kind.VANTAGES and (shared := _exits(a) & _exits(b)):
         yield f"Both leave by the same address, {min(shared)}: they share a network."
+    first, second = (ending_in(report.record) for report in (a, b))
+    if first and second and first.repeats(second):
+        yield (
+            f"The call ended at the same second, {first.seconds:.1f} s and {second.seconds:.1f} s "
+            f"after {first.since}: a timer ends it, not chance."
+        )
     yield from _not_alike(a, b)
 
 

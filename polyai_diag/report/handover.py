@@ -13,6 +13,7 @@ from polyai_diag.analysis.loose import rows
 from polyai_diag.causes import CAUSES
 from polyai_diag.failures import Failure
 from polyai_diag.model import Actor, Guide, Observation, Verdict
+from polyai_diag.report.proof import least_proof
 from polyai_diag.report.request import Kind, Row, grouped
 from polyai_diag.report.text import failure_words, plain
 from polyai_diag.report.way import OK, Mark
@@ -101,7 +102,7 @@ def _asking(story: Story, actor: Actor, mine: list[Root]) -> Iterator[str]:
     yield _address(actor)
     yield _tested(story)
     yield ""
-    yield f"What is wrong: {_few([root.finding.title for root in mine], 2)}."
+    yield f"What is wrong: {_few([root.title for root in mine], 2)}."
     yield from _to_do(story, actor, mine)
     yield ""
     yield "What the test saw:"
@@ -135,9 +136,13 @@ def _to_do(story: Story, actor: Actor, mine: list[Root]) -> Iterator[str]:
 
 def _evidence(actor: Actor, mine: list[Root]) -> list[str]:
     """Return what was seen; for the network team less of it, since the facts follow."""
-    each = _PROOF_LINES if len(mine) == 1 else 2
-    seen = [item.text for root in mine for item in root.finding.evidence[:each]]
-    return list(dict.fromkeys(seen))[: 2 if actor is Actor.NETWORK else _PROOF_LINES]
+    if actor is Actor.NETWORK:
+        each = 2 if len(mine) == 1 else 1
+        seen = [text for root in mine[:2] for text in least_proof(root.finding, each)]
+    else:
+        each = _PROOF_LINES if len(mine) == 1 else 2
+        seen = [item.text for root in mine for item in root.finding.evidence[:each]]
+    return list(dict.fromkeys(seen))[:_PROOF_LINES]
 
 
 def _facts(story: Story, actor: Actor, mine: list[Root], seen: list[str]) -> Iterator[str]:

@@ -25,6 +25,7 @@ from polyai_diag.report.compare_forms import (
 )
 from polyai_diag.report.comparison import CHANGE_MARKS, shown_causes
 from polyai_diag.report.pictures import Picture, relays_svg, sound_pictures
+from polyai_diag.report.proof import how_often
 from polyai_diag.report.request import Measured, grouped
 from polyai_diag.report.request_forms import moment, request_links, request_markdown
 from polyai_diag.report.story import Story
@@ -140,6 +141,11 @@ def _environment() -> ImmutableSandboxedEnvironment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        ms=milliseconds, mark=mark_of, flat=flat, moment=moment, whole=Markup.escape
+        ms=milliseconds,
+        mark=mark_of,
+        flat=flat,
+        moment=moment,
+        how_often=how_often,
+        whole=Markup.escape,
     )
     return environment

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from polyai_diag.report.markdown_text import code, fenced, marked, section, table, text
+from polyai_diag.report.proof import how_often
 from polyai_diag.report.request_forms import request_body
 from polyai_diag.report.story import Story
 from polyai_diag.report.text import flat, milliseconds
@@ -57,7 +58,7 @@ def _todo(story: Story) -> Iterator[str]:
         sources = [f"guide “{root.section}”"] if root.section else []
         sources += [text(root.finding.reference)] if root.finding.reference else []
         where = f" ({', '.join(sources)})" if sources else ""
-        yield f"- **{text(root.finding.title)}**: {text(root.finding.remedy)}{where}"
+        yield f"- **{text(root.title)}**: {text(root.finding.remedy)}{where}"
     if not story.roots:
         yield "Nothing named: see what was measured below."
 
@@ -126,10 +127,10 @@ def _proof(story: Story) -> Iterator[str]:
         return
     yield from section("Proof")
     for root in story.roots:
-        yield f"- {root.mark.glyph} {root.mark.word} {code(root.finding.id)}"
+        yield f"- {root.mark.glyph} {root.mark.word} {code(root.finding.id)}{_often(root.finding)}"
         yield from _evidence(root.finding, "  ")
         for finding in root.explained:
-            yield f"  - explains {code(finding.id)}: {text(finding.title)}"
+            yield f"  - explains {code(finding.id)}: {text(finding.title)}{_often(finding)}"
             yield from _evidence(finding, "    ")
     for finding in story.notes:
         yield f"- note {code(finding.id)}: {text(finding.title)}"
@@ -138,7 +139,13 @@ def _proof(story: Story) -> Iterator[str]:
 
 def _evidence(finding: Finding, indent: str) -> Iterator[str]:
     for item in finding.evidence:
-        yield f"{indent}- {text(item.step)}: {text(item.text)}"
+        told = f"{text(item.step)}: {text(item.text)}"
+        yield f"{indent}- {f'*{told}*' if item.control else told}"
+
+
+def _often(finding: Finding) -> str:
+    often = how_often(finding)
+    return f", {often}" if often else ""
 
 
 def _relays(story: Story) -> Iterator[str]:

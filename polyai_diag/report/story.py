@@ -13,6 +13,7 @@ from polyai_diag.report.candidates import Candidates
 from polyai_diag.report.firewall import request_of
 from polyai_diag.report.handover import Letter, letters
 from polyai_diag.report.measured import carried, heard
+from polyai_diag.report.proof import how_often, least_proof
 from polyai_diag.report.reach import Reach
 from polyai_diag.report.relays import Relays
 from polyai_diag.report.text import flat, milliseconds, plain, visible
@@ -54,6 +55,12 @@ class Root(NamedTuple):
     section: str  # of the troubleshooting guide, or empty
     explained: list[Finding]
 
+    @property
+    def title(self) -> str:
+        """What it is, and where it comes and goes, how often."""
+        often = how_often(self.finding)
+        return f"{self.finding.title}: {often}" if often else self.finding.title
+
 
 class Bar(NamedTuple):
     """When one step ran, in percent of the whole."""
@@ -83,7 +90,7 @@ class Story:
     def headline(self) -> str:
         """What is wrong, in one sentence."""
         if self.roots:
-            return self.roots[0].finding.title
+            return self.roots[0].title
         if self.report.verdict is Verdict.INCOMPLETE:
             return _unfinished(self.record.steps)
         called = self.steps["call"].status is Status.PASSED if "call" in self.steps else False
@@ -267,9 +274,9 @@ class Story:
             f"Not measured: {plain(self.not_measured)}.",
         ]
         for root in self.roots:
-            lines += ["", f"[{plain(root.finding.id)}] {plain(root.finding.title)}"]
+            lines += ["", f"[{plain(root.finding.id)}] {plain(root.title)}"]
             lines += [f"  do: {plain(root.finding.remedy)}"]
-            lines += [f"  seen: {plain(item.text)}" for item in root.finding.evidence[:4]]
+            lines += [f"  seen: {plain(text)}" for text in least_proof(root.finding, 4)]
         lines += ["", "Way: " + ", ".join(f"{s.name} {s.mark.glyph} {s.detail}" for s in self.way)]
         return "\n".join(lines)
 

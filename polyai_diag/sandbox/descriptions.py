@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-def reachable_candidate(candidate: str) -> bool:
-    """Whether `candidate:…` (RFC 8839 §5.1) is RTP over UDP on IPv4 loopback, all that we serve.
+def reachable_candidate(candidate: str, host: str) -> bool:
+    """Whether `candidate:…` (RFC 8839 §5.1) is RTP over UDP on loopback, of `host`'s family.
 
     A client at any other address, or behind a `.local` name, is found as it asks: its own
     checks make it a peer-reflexive candidate (RFC 8445 §7.3.1.3).
@@ -25,15 +25,16 @@ def reachable_candidate(candidate: str) -> bool:
         address, port = ipaddress.ip_address(fields[4]), int(fields[5])
     except ValueError:
         return False
-    return address.version == 4 and address.is_loopback and 0 < port < 65536
+    same_family = address.version == ipaddress.ip_address(host).version
+    return same_family and address.is_loopback and 0 < port < 65536
 
 
-def with_reachable_candidates(sdp: str) -> str:
-    """Leave out the candidates that cannot be reached, and the end of candidates.
+def with_reachable_candidates(sdp: str, host: str) -> str:
+    """Leave out the candidates that cannot be reached from `host`, and the end of candidates.
 
     Without an end ICE goes on waiting, and peer-reflexive candidates can still come.
     """
-    return _join(line for line in _lines(sdp) if not _is_unreachable(line))
+    return _join(line for line in _lines(sdp) if not _is_unreachable(line, host))
 
 
 def candidates_of(sdp: str) -> tuple[str, list[str]]:
@@ -81,9 +82,9 @@ def with_opus_parameters(sdp: str, parameters: str) -> str:
     return re.sub(r"(a=rtpmap:(\d+) opus/\S+\r\n)", rf"\1a=fmtp:\2 {parameters}\r\n", _join(lines))
 
 
-def _is_unreachable(line: str) -> bool:
+def _is_unreachable(line: str, host: str) -> bool:
     if line.startswith("a=candidate:"):
-        return not reachable_candidate(line.removeprefix("a="))
+        return not reachable_candidate(line.removeprefix("a="), host)
     return line.startswith("a=end-of-candidates")
 
 

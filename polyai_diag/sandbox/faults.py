@@ -144,6 +144,10 @@ _CONNECTING = {
         "A firewall drops UDP to the gateway's media ports; STUN and TURN over UDP work.",
         gateway={"drop_udp": True},
     ),
+    "stun-unreachable": Fault(
+        "The STUN URL leads to a port that is silent; the TURN server answers.",
+        turn={"dead_stun_url": True},
+    ),
     "turn-unreachable": Fault(
         "The TURN URLs lead to a port that is closed over TCP and silent over UDP.",
         turn={"dead_urls": True},

@@ -1,6 +1,6 @@
 """The sandbox's gateway: its HTTP endpoints, its signaling socket, and the calls behind it.
 
-It speaks as the published clients expect, on 127.0.0.1 alone.
+It speaks as the published clients expect, on one loopback address alone.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 from websockets.asyncio.server import Server, ServerConnection, serve
 
 from polyai_diag.protocol import MAX_FRAME_CHARACTERS
+from polyai_diag.sandbox.rhythm import Rhythm, listens_at
 from polyai_diag.sandbox.signaling import Signaling
 from polyai_diag.target import ICE_SERVERS_PATH
 
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from polyai_diag.sandbox.settings import GatewayFaults, Page, PathFaults, SoundFaults
     from polyai_diag.sandbox.tokens import Tokens
 
-HOST = "127.0.0.1"
 SIGNALING_PATH = "/api/v1/webrtc/signal"
 _MOVED_SIGNALING_PATH = "/api/v1/webrtc/signaling"
 
@@ -46,8 +46,9 @@ _websocket_log.addFilter(lambda record: record.msg != "opening handshake failed"
 
 @dataclass(frozen=True, repr=False)
 class GatewayConfig:
-    """What a gateway serves, and to whom; `relayed_addresses` are the TURN server's own."""
+    """What a gateway serves, where and to whom; `relayed_addresses` are the TURN server's own."""
 
+    host: str
     tokens: Tokens
     ice_servers: list[dict[str, Json]]
     allow_echo: bool
@@ -68,12 +69,13 @@ class Gateway:
         self.closing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._ssl_context = ssl_context
         self._server: Server | None = None
+        self._upgrades = Rhythm(config.faults.upgrade_rhythm)
+        self._fetches = Rhythm(config.faults.ice_servers_rhythm)
 
     async def __aenter__(self) -> Self:
         self._server = await serve(
             self._serve_socket,
-            HOST,
-            0,
+            **listens_at(self.config.host, 0, self.config.faults.reset_rhythm),
             ssl=self._ssl_context,
             process_request=self._process_request,
             process_response=self._process_response,
@@ -109,7 +111,9 @@ class Gateway:
         faults = self.config.faults
         if url.path == (_MOVED_SIGNALING_PATH if faults.move_signaling else SIGNALING_PATH):
             await _wait(connection, faults.upgrade_after_s)
-            return _shown(connection, faults.upgrade) if faults.upgrade else None
+            if faults.upgrade and self._upgrades.fails():
+                return _shown(connection, faults.upgrade)
+            return None
         if url.path == "/health":
             health = {"status": "healthy", "activeSessions": len(self.calls)}
             return _json(connection, HTTPStatus.OK, health)
@@ -121,7 +125,8 @@ class Gateway:
     def _ice_servers(self, connection: ServerConnection, request: Request, query: str) -> Response:
         if request.method == "OPTIONS":
             return _preflight(connection)
-        if page := self.config.faults.ice_servers:
+        page = self.config.faults.ice_servers
+        if page and self._fetches.fails():
             return _shown(connection, page)
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer":

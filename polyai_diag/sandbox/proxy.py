@@ -42,6 +42,7 @@ class Upstream(NamedTuple):
 
     port: int
     context: ssl.SSLContext
+    host: str = HOST
 
 
 class Proxy:
@@ -183,7 +184,10 @@ class Proxy:
         elif not _is_this_machine(host):
             raise ConnectionRefusedError
         return await asyncio.open_connection(
-            HOST, port, ssl=self._upstream.context, ssl_handshake_timeout=_HANDSHAKE_S
+            self._upstream.host,
+            port,
+            ssl=self._upstream.context,
+            ssl_handshake_timeout=_HANDSHAKE_S,
         )
 
 

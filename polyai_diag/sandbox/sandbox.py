@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from polyai_diag.sandbox.certificates import THIS_MACHINE, Authority, self_signed_context
 from polyai_diag.sandbox.faults import Fault, played
-from polyai_diag.sandbox.gateway import HOST, SIGNALING_PATH, Gateway, GatewayConfig
+from polyai_diag.sandbox.gateway import SIGNALING_PATH, Gateway, GatewayConfig
 from polyai_diag.sandbox.proxy import Proxy, Upstream
 from polyai_diag.sandbox.strangers import listening
 from polyai_diag.sandbox.tokens import Tokens
@@ -25,17 +25,19 @@ if TYPE_CHECKING:
     from polyai_diag.model import Json
     from polyai_diag.sandbox.settings import ProxyMode
 
+HOST = "127.0.0.1"
+IPV6_HOST = "::1"
 _CA_FILE = "ca.pem"
 _CREDENTIAL_LIFE_S = 24 * 3600
-_EXPIRED_S = -3600
 
 
 class Sandbox:
-    """A whole gateway on 127.0.0.1, healthy or with faults, for an `async with` block.
+    """A whole gateway on this machine, healthy or with faults, for an `async with` block.
 
     `faults` are ids of FAULTS, or a Fault of the caller's own. `allow_echo=False` refuses the echo
-    mode, as production does; `trickle=True` sends the gateway's candidates in frames of their own.
-    Raises FaultError for a fault that it cannot play.
+    mode, as production does; `trickle=True` sends the gateway's candidates in frames of their own;
+    `ipv6=True` serves all of it on ::1, not on 127.0.0.1.
+    Raises FaultError for a fault that it cannot play; where a machine has no IPv6, OSError.
     """
 
     def __init__(
@@ -44,7 +46,9 @@ class Sandbox:
         *,
         allow_echo: bool = True,
         trickle: bool = False,
+        ipv6: bool = False,
     ) -> None:
+        self._host = IPV6_HOST if ipv6 else HOST
         self._faults = played(faults)
         self._allow_echo = allow_echo
         self._trickle = trickle
@@ -75,6 +79,11 @@ class Sandbox:
     def active_calls(self) -> int:
         """How many calls are up."""
         return len(self._running.calls)
+
+    @property
+    def allocations(self) -> int:
+        """How many relayed addresses the TURN server has given out, and not yet got back."""
+        return len(self._running.config.relayed_addresses)
 
     @property
     def token(self) -> str:
@@ -148,14 +157,15 @@ class Sandbox:
         faults = self._faults.target
         if faults.stranger:
             context = self._authority.server_context(*THIS_MACHINE)
-            return await stack.enter_async_context(listening(faults.stranger, context))
-        return _closed_port(stack) if faults.closed_port else self._running.port
+            return await stack.enter_async_context(listening(faults.stranger, context, self._host))
+        return _closed_port(self._host, stack) if faults.closed_port else self._running.port
 
     def _url_called(self, port: int) -> str:
         faults = self._faults.target
         if faults.region:
             return region_url(faults.region)
-        return f"wss://{faults.host or HOST}:{port}{SIGNALING_PATH}"
+        own = f"[{self._host}]" if ":" in self._host else self._host
+        return f"wss://{faults.host or own}:{port}{SIGNALING_PATH}"
 
     def _token_sent(self) -> str:
         faults = self._faults.target
@@ -171,13 +181,15 @@ class Sandbox:
     # --- servers ------------------------------------------------------------------------------
 
     def _turn_server(self) -> TurnServer:
-        life_s = _EXPIRED_S if self._faults.turn.expired_credentials else _CREDENTIAL_LIFE_S
-        expires = int(time.time()) + life_s
-        self._username, self._credential = f"{expires}:sandbox", secrets.token_urlsafe(24)
+        faults = self._faults.turn
+        life_s = -faults.expired_ago_s if faults.expired_credentials else _CREDENTIAL_LIFE_S
+        self._username = faults.username.format(expires=int(time.time()) + life_s)
+        self._credential = secrets.token_urlsafe(24)
         return TurnServer(
+            host=self._host,
             users={self._username: self._credential},
             ssl_context=self._authority.server_context(*THIS_MACHINE),
-            faults=self._faults.turn,
+            faults=faults,
         )
 
     def _new_gateway(self, turn: TurnServer) -> Gateway:
@@ -185,6 +197,7 @@ class Sandbox:
         relay = {"urls": turn_urls, "username": self._username, "credential": self._credential}
         faults = self._faults.gateway
         config = GatewayConfig(
+            host=self._host,
             tokens=self._tokens,
             ice_servers=[{"urls": [stun_url]}, *([relay] if turn_urls else [])],
             allow_echo=self._allow_echo,
@@ -200,13 +213,14 @@ class Sandbox:
         return Gateway(config, self._authority.server_context(*names, valid_days=days))
 
     def _new_proxy(self, mode: ProxyMode) -> Proxy:
-        upstream = Upstream(self._running.port, self._authority.client_context())
+        upstream = Upstream(self._running.port, self._authority.client_context(), self._host)
         return Proxy(mode, upstream)
 
 
-def _closed_port(stack: AsyncExitStack) -> int:
+def _closed_port(host: str, stack: AsyncExitStack) -> int:
     """Return a port where nothing listens, kept so that nobody else can."""
-    taken = stack.enter_context(socket.socket())
-    taken.bind((HOST, 0))
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    taken = stack.enter_context(socket.socket(family))
+    taken.bind((host, 0))
     port: int = taken.getsockname()[1]
     return port

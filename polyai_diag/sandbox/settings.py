@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+class Way(StrEnum):
+    """One direction, as a server sees it."""
+
+    SENT = "sent"
+    RECEIVED = "received"
+
+
 class Page(NamedTuple):
     """An HTTP answer in place of the right one; `location` is where it sends the client."""
 
@@ -101,6 +108,24 @@ class GatewayFaults:
     """A WebSocket without an offer is closed after so long, with this code and reason."""
     errors_outlived: tuple[str, ...] = ()
     """Errors of these codes follow the answer, and the call goes on."""
+    upgrade_rhythm: str = "x"
+    """Which upgrades are refused that way, over and over: `x.` every second, the first of them."""
+    ice_servers_rhythm: str = "x"
+    """The same, of requests for the ICE servers."""
+    reset_rhythm: str = "."
+    """Which TCP connections are reset as soon as they are up."""
+    answer_rewritten: tuple[tuple[str, str], ...] = ()
+    """What matches each pattern in the answer's text is replaced (`re.sub`, line by line)."""
+    trickle_after_s: float = 0
+    """Candidates that are trickled come so long after the answer."""
+    drops_only: Way | None = None
+    """UDP, media and DTLS that are dropped are dropped in this direction alone."""
+    dtls_passes: int = 0
+    """So many DTLS datagrams pass before `swallow_dtls` begins."""
+    ends_media_after_s: float | None = None
+    """DTLS is closed so long after the call is connected, and no frame says so."""
+    silent_after_s: float | None = None
+    """No RTP is sent from so long after the call is connected; checks are answered."""
 
 
 @dataclass(frozen=True)
@@ -123,11 +148,50 @@ class SoundFaults:
     Its timestamps follow that clock, so that no packet is missing.
     """
     cut_ms: float = 0
-    """So much is silenced every CUT_EVERY_MS."""
+    """So much is silenced every `cut_every_ms`."""
     hum_dbfs: float | None = None
-    """50 Hz at this level (RMS), and its harmonics."""
+    """The mains at this level (RMS), and its harmonics."""
     echo: tuple[float, float] | None = None
     """It comes a second time: so many ms later, at so many dB."""
+    bit_rate: int = 64_000
+    """Of the Opus that is sent, b/s."""
+    mono: bool = False
+    """Both channels are summed, and Opus is sent in mono."""
+    application: str = "audio"
+    """What Opus is tuned for: `audio`, or `voip` as browsers have it."""
+    fec_percent: int = 0
+    """Opus' error correction (FEC) reckons with so much loss."""
+    clips_at: float = 1.0
+    """What is louder than this share of full scale is cut off flat."""
+    dead_zone: float | None = None
+    """What is quieter than this share of full scale is not passed: a crossover."""
+    bits: int | None = None
+    """It is rounded to so many bits a sample."""
+    g711: bool = False
+    """It goes through a telephone: 300 to 3400 Hz, 8 kHz, 8 bits by the µ-law (ITU-T G.711)."""
+    noise_dbfs: float | None = None
+    """White noise of this level (RMS) is added."""
+    idle_noise_dbfs: float | None = None
+    """And this much behind all that amplifies and bends."""
+    hum_hz: float = 50
+    """The mains' frequency."""
+    hum_harmonics: tuple[tuple[int, float], ...] = ((1, 1.0), (2, 0.5), (3, 0.4), (5, 0.2))
+    """Which are in the hum, and how strong beside the first."""
+    channel_gains: tuple[float, float] = (1.0, 1.0)
+    """Left and right are this much louder; below zero they are turned upside down."""
+    cut_every_ms: float = 370
+    """How often it is cut."""
+    repeats_cut: bool = False
+    """What was heard just before stands where it is cut, in place of silence."""
+    leaves_out_every: int | None = None
+    """Each so-manieth packet is not sent, and leaves no gap in the sequence."""
+    conceals_loss: bool = False
+    """What did not arrive is made up from what came before, as jitter buffers do: no gap is left.
+    """
+    begins_s: float = 0
+    """All but speed and coding is altered from so long after the first packet."""
+    comes_and_goes_s: float = 0
+    """From then on it is altered for this long, and left alone for as long, in turn; 0: always."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +210,32 @@ class PathFaults:
     """Each datagram is so long on its way, in either direction."""
     jitter_ms: float = 0
     """Each datagram to the client takes longer by anything up to this."""
+    received_loss_percent: float = 0
+    """So much of the RTP to the gateway is lost."""
+    drop_rtcp: bool = False
+    """No RTCP passes, either way."""
+    loses_everything: bool = False
+    """It is not RTP alone that is lost: so are checks, DTLS and RTCP."""
+    more_delay_ms: float = 0
+    """Each datagram is so much longer on its way while the path is at its worst."""
+    begins_s: float = 0
+    """What is lost, jittered or late by more is so from so long after the first packet."""
+    comes_and_goes_s: float = 0
+    """From then on it is so for this long, and well for as long, in turn; 0: always."""
+    seed: int = 7
+    """Of what is drawn."""
+
+
+class StreamMode(StrEnum):
+    """What meets who has connected to the TURN server by TCP or TLS."""
+
+    SERVE = "serve"
+    SILENT = "silent"
+    """Nothing is answered."""
+    HANG_UP = "hang-up"
+    """The connection ends at the first bytes, as a middlebox does that knows no STUN."""
+    WEB = "web"
+    """A web server answers."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +258,32 @@ class TurnFaults:
     """The TURN URLs lead to a port that is closed over TCP and silent over UDP; STUN works."""
     transports: tuple[str, ...] = ("udp", "tcp", "tls")
     """The TURN URLs that are given out; the server serves all of them."""
+    allocate_rhythm: str = "x"
+    """Which of the signed Allocates of a transport get that error (see GatewayFaults)."""
+    ignore_rhythm: str = "."
+    """Which of the signed Allocates of a transport get no answer."""
+    tls_reset_rhythm: str = "."
+    """Which connections for TLS are reset as soon as they are up."""
+    rejection_code: int = 401
+    """What credentials are refused with: some servers say 400, or 441."""
+    error_reason: str = ""
+    """What its error responses say beside their code."""
+    refuse_unsigned: bool = False
+    """`allocate_error` comes in place of the challenge."""
+    username: str = "{expires}:sandbox"
+    """The form of the user name that is given out."""
+    expired_ago_s: int = 3600
+    """How long ago `expired_credentials` have expired."""
+    refused_requests: tuple[str, ...] = ("permission", "channel")
+    """The requests that `refuse_peers` refuses."""
+    drops_only: Way | None = None
+    """What is relayed is dropped in this direction alone: sent to peers, or received from them."""
+    streams: StreamMode = StreamMode.SERVE
+    """What becomes of TCP and TLS connections."""
+    dead_stun_url: bool = False
+    """The STUN URL leads to a port that is silent; TURN URLs work."""
+    binding_error: int | None = None
+    """A Binding gets this error (RFC 8489 §14.8)."""
 
 
 class ProxyMode(StrEnum):

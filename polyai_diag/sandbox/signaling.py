@@ -112,7 +112,7 @@ class Signaling:
             await self._refuse("HANDLER_ERROR", str(exc))
             return
         tasks.create_task(self._watch(call))
-        await self._send_answer(call.session_id, answer)
+        await self._send_answer(call.session_id, answer, tasks)
         for code in self._faults.errors_outlived:
             await self._refuse(code, "This frame was passed over")
         for candidate in self._held:
@@ -147,17 +147,23 @@ class Signaling:
             return "HANDLER_ERROR", "Too many calls"
         return None
 
-    async def _send_answer(self, session_id: str, answer: str) -> None:
+    async def _send_answer(self, session_id: str, answer: str, tasks: asyncio.TaskGroup) -> None:
         trickle = self._config.trickle
         frame = answer_frame(session_id, without_candidates(answer) if trickle else answer)
         if self._faults.omit_session_id:
             frame = _without(frame, "sessionId")
         await self._socket.send(frame)
-        if not trickle:
+        if trickle:
+            tasks.create_task(self._trickle(session_id, answer))
+
+    async def _trickle(self, session_id: str, answer: str) -> None:
+        """Send the answer's candidates, and their end, in frames of their own."""
+        if not await self._stays_open(self._faults.trickle_after_s):
             return
         mid, candidates = candidates_of(answer)
-        for candidate in (*candidates, ""):
-            await self._socket.send(candidate_frame(session_id, candidate, mid))
+        with contextlib.suppress(ConnectionClosed):
+            for candidate in (*candidates, ""):
+                await self._socket.send(candidate_frame(session_id, candidate, mid))
 
     async def _take_candidate(self, frame: IceCandidate) -> None:
         if frame.candidate is None:  # the end of candidates: nothing waits for it
@@ -174,7 +180,7 @@ class Signaling:
     async def _watch(self, call: Call) -> None:
         """Tell the client when the media ends before the call does."""
         state = await call.ended
-        if self._call is not call:
+        if self._call is not call or self._faults.ends_media_after_s is not None:
             return
         await self._end_call()
         frame = close_frame(call.session_id)

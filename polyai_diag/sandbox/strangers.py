@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator
 
-HOST = "127.0.0.1"
 _BEHIND_TLS = (Stranger.SHELL, Stranger.HUSH, Stranger.CUT)
 _CHUNK_BYTES = 64 * 1024
 _SAYS = {
@@ -27,7 +26,7 @@ _NO_LINGER = struct.pack("ii", 1, 0)  # a close is then a reset
 
 
 @contextlib.asynccontextmanager
-async def listening(kind: Stranger, context: ssl.SSLContext) -> AsyncIterator[int]:
+async def listening(kind: Stranger, context: ssl.SSLContext, host: str) -> AsyncIterator[int]:
     """Listen for a block; yield the port. What is open ends with the block."""
     serving: set[asyncio.Task[None]] = set()
 
@@ -37,7 +36,7 @@ async def listening(kind: Stranger, context: ssl.SSLContext) -> AsyncIterator[in
         task.add_done_callback(serving.discard)
 
     tls = context if kind in _BEHIND_TLS else None
-    server = await asyncio.start_server(accept, HOST, 0, ssl=tls)
+    server = await asyncio.start_server(accept, host, 0, ssl=tls)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

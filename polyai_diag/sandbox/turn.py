@@ -1,6 +1,6 @@
 """A STUN and TURN server on loopback: UDP, TCP and TLS, with faults on request.
 
-It binds 127.0.0.1 and, for RFC 5780, 127.0.0.2; nothing else, and it relays to loopback only.
+It binds 127.0.0.1 and, for RFC 5780, 127.0.0.2, or ::1; nothing else. It relays to loopback only.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import socket
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
+from polyai_diag.sandbox.rhythm import listens_at
 from polyai_diag.sandbox.settings import TurnFaults
 from polyai_diag.sandbox.turn_allocation import Address, TurnLimits
 from polyai_diag.sandbox.turn_paths import Streams, UdpEndpoint
@@ -35,10 +36,11 @@ class TurnServer:
     `users` maps user names to passwords and is asked at each request.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each option has a name
         self,
         *,
         users: Mapping[str, str],
+        host: str = HOST,
         ssl_context: ssl.SSLContext | None = None,
         realm: str = "sandbox.invalid",
         faults: TurnFaults | None = None,
@@ -48,8 +50,9 @@ class TurnServer:
     ) -> None:
         self._faults = faults or TurnFaults()
         limits = limits or TurnLimits()
-        self._service = TurnService(users, realm, self._faults, limits)
-        self._streams = Streams(self._service, limits)
+        self._host = host
+        self._service = TurnService(host, users, realm, self._faults, limits)
+        self._streams = Streams(self._service, limits, self._faults.streams)
         self._ssl_context = ssl_context
         self._asked = (port, tls_port)
         self._udp: dict[Address, UdpEndpoint] = {}
@@ -115,23 +118,25 @@ class TurnServer:
 
     def urls(self) -> list[str]:
         """Return what `iceServers` takes: STUN, TURN over UDP and TCP, and TLS where served."""
-        turn_port = self._dead_port or self.udp_port
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        turn_port = self._dead_port if self._faults.dead_urls else self.udp_port
         by_transport = {
-            "udp": f"turn:{HOST}:{turn_port}?transport=udp",
-            "tcp": f"turn:{HOST}:{turn_port}?transport=tcp",
+            "udp": f"turn:{host}:{turn_port}?transport=udp",
+            "tcp": f"turn:{host}:{turn_port}?transport=tcp",
         }
         if self._ssl_context is not None:
-            tls_port = self._dead_port or self.tls_port
-            by_transport["tls"] = f"turns:{HOST}:{tls_port}?transport=tcp"
+            tls_port = self._dead_port if self._faults.dead_urls else self.tls_port
+            by_transport["tls"] = f"turns:{host}:{tls_port}?transport=tcp"
         given_out = [by_transport[t] for t in self._faults.transports if t in by_transport]
-        return [f"stun:{HOST}:{self.udp_port}", *given_out]
+        stun_port = self._dead_port if self._faults.dead_stun_url else self.udp_port
+        return [f"stun:{host}:{stun_port}", *given_out]
 
     async def _listen(self) -> None:
         loop = asyncio.get_running_loop()
         port, tls_port = self._asked
-        if self._faults.dead_urls:
-            self._dead_port = _taken_port(self._dead)
-        datagram_sockets, tcp_socket = _bind_where_free(port)
+        if self._faults.dead_urls or self._faults.dead_stun_url:
+            self._dead_port = _taken_port(self._host, self._dead)
+        datagram_sockets, tcp_socket = _bind_where_free(self._host, port)
         try:
             for bound in datagram_sockets:
                 _, endpoint = await loop.create_datagram_endpoint(
@@ -147,21 +152,22 @@ class TurnServer:
             raise
         if self._ssl_context is not None:
             context = self._ssl_context
+            place = listens_at(self._host, tls_port, self._faults.tls_reset_rhythm)
             self._listeners.append(
-                await loop.create_server(lambda: self._streams.gate(context), HOST, tls_port)
+                await loop.create_server(lambda: self._streams.gate(context), **place)
             )
 
 
-def _bind_where_free(port: int) -> tuple[list[socket.socket], socket.socket]:
+def _bind_where_free(host: str, port: int) -> tuple[list[socket.socket], socket.socket]:
     """Bind UDP sockets, primary first, and the TCP socket with the primary's number."""
     for attempt in range(1, _BIND_ATTEMPTS + 1):
         with ExitStack() as unless_done:
             try:
-                tcp = unless_done.enter_context(_bound(socket.SOCK_STREAM, HOST, port))
+                tcp = unless_done.enter_context(_bound(socket.SOCK_STREAM, host, port))
                 primary = tcp.getsockname()[1]
-                udp = [unless_done.enter_context(_bound(socket.SOCK_DGRAM, HOST, primary))]
-                if _has_other_host():
-                    alternate = unless_done.enter_context(_bound(socket.SOCK_DGRAM, HOST, 0))
+                udp = [unless_done.enter_context(_bound(socket.SOCK_DGRAM, host, primary))]
+                if host == HOST and _has_other_host():
+                    alternate = unless_done.enter_context(_bound(socket.SOCK_DGRAM, host, 0))
                     udp.append(alternate)
                     for number in (primary, alternate.getsockname()[1]):
                         other = _bound(socket.SOCK_DGRAM, OTHER_HOST, number)
@@ -175,13 +181,13 @@ def _bind_where_free(port: int) -> tuple[list[socket.socket], socket.socket]:
     raise AssertionError("the last attempt returns or raises")
 
 
-def _taken_port(stack: ExitStack) -> int:
+def _taken_port(host: str, stack: ExitStack) -> int:
     """Bind a port and do nothing with it: TCP is refused there, UDP meets silence."""
     for attempt in range(1, _BIND_ATTEMPTS + 1):
-        tcp = _bound(socket.SOCK_STREAM, HOST, 0)
+        tcp = _bound(socket.SOCK_STREAM, host, 0)
         port: int = tcp.getsockname()[1]
         try:
-            udp = _bound(socket.SOCK_DGRAM, HOST, port)
+            udp = _bound(socket.SOCK_DGRAM, host, port)
         except OSError:
             tcp.close()
             if attempt == _BIND_ATTEMPTS:
@@ -205,7 +211,8 @@ def _has_other_host() -> bool:
 def _bound(kind: socket.SocketKind, host: str, port: int) -> socket.socket:
     # asyncio turns Nagle's algorithm off only for sockets that name TCP.
     protocol = socket.IPPROTO_TCP if kind is socket.SOCK_STREAM else socket.IPPROTO_UDP
-    made = socket.socket(socket.AF_INET, kind, protocol)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    made = socket.socket(family, kind, protocol)
     try:
         made.setblocking(False)
         if kind is socket.SOCK_STREAM and os.name == "posix":

@@ -7,13 +7,13 @@ import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from polyai_diag.sandbox.settings import Way
 from polyai_diag.stun_message import Method, channel_data, indication
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 Address = tuple[str, int]
-RELAY_HOST = "127.0.0.1"
 _EVEN_PORT_ATTEMPTS = 32
 
 
@@ -71,7 +71,7 @@ class Path(Protocol):
 
 
 class Allocation(asyncio.DatagramProtocol):
-    """A relayed transport address on loopback for one client (RFC 8656 §6).
+    """A relayed transport address on `host`, loopback, for one client (RFC 8656 §6).
 
     `on_closed` is called once, however it ends.
     """
@@ -84,7 +84,8 @@ class Allocation(asyncio.DatagramProtocol):
         limits: TurnLimits,
         on_closed: Callable[[Allocation], None],
         *,
-        carries: bool = True,
+        host: str,
+        drops: Sequence[Way] = (),
     ) -> None:
         self.path = path
         self.username = username
@@ -93,7 +94,8 @@ class Allocation(asyncio.DatagramProtocol):
         self.lifetime_s = 0.0
         self._limits = limits
         self._on_closed = on_closed
-        self._carries = carries  # else what is relayed vanishes, both ways
+        self._host = host
+        self._drops = drops  # what is relayed this way vanishes
         self._loop = asyncio.get_running_loop()
         self._relay: asyncio.DatagramTransport | None = None
         self._expiry: asyncio.TimerHandle | None = None
@@ -108,9 +110,9 @@ class Allocation(asyncio.DatagramProtocol):
         """
         for _ in range(_EVEN_PORT_ATTEMPTS if even else 1):
             relay, _protocol = await self._loop.create_datagram_endpoint(
-                lambda: self, local_addr=(RELAY_HOST, 0)
+                lambda: self, local_addr=(self._host, 0)
             )
-            address: Address = relay.get_extra_info("sockname")
+            address: Address = relay.get_extra_info("sockname")[:2]
             if even and address[1] % 2:
                 relay.abort()
                 continue
@@ -143,11 +145,11 @@ class Allocation(asyncio.DatagramProtocol):
     def permit(self, hosts: set[str]) -> None:
         """Install or refresh permissions (RFC 8656 §10.2): all of them, or none.
 
-        Raises Refused: 403 beyond loopback, 443 for IPv6, 508 when there are too many.
+        Raises Refused: 403 beyond loopback, 443 for the other family, 508 for too many.
         """
         for host in hosts:
             address = ipaddress.ip_address(host)
-            if address.version != 4:
+            if address.version != ipaddress.ip_address(self._host).version:
                 raise Refused(443)
             if not address.is_loopback:
                 raise Refused(403)
@@ -175,7 +177,8 @@ class Allocation(asyncio.DatagramProtocol):
 
     def send(self, payload: bytes, peer: Address) -> None:
         """Relay to a permitted peer; drop it otherwise (RFC 8656 §11.2)."""
-        if self._relay and self._carries and self._is_permitted(peer[0]):
+        dropped = Way.SENT in self._drops
+        if self._relay and not dropped and self._is_permitted(peer[0]):
             self._relay.sendto(payload, peer)
 
     def send_on_channel(self, number: int, payload: bytes) -> None:
@@ -186,7 +189,8 @@ class Allocation(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: Address) -> None:
         """Hand a permitted peer's datagram to the client (RFC 8656 §11.3, §12.7)."""
-        if not self._carries or not self._is_permitted(addr[0]):
+        addr = addr[:2]  # of IPv6 there is more
+        if Way.RECEIVED in self._drops or not self._is_permitted(addr[0]):
             return
         now = self._loop.time()
         for number, (peer, until) in self._channels.items():

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from polyai_diag.sandbox.settings import StreamMode
 from polyai_diag.stun_message import CHANGE_IP, CHANGE_PORT, StreamSplitter, StunMalformed
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from polyai_diag.sandbox.turn_service import TurnService
 
 _HANDSHAKE_S = 10
+_WEB_ANSWER = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _UNSENT_BYTES = 1 << 20
 
 
@@ -33,7 +35,7 @@ class UdpEndpoint(asyncio.DatagramProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Serve from now on."""
         self.transport = cast("asyncio.DatagramTransport", transport)
-        self.address: Address = transport.get_extra_info("sockname")
+        self.address: Address = transport.get_extra_info("sockname")[:2]
 
     def connection_lost(self, _exc: Exception | None) -> None:
         """Say so to who waits in `closed`."""
@@ -44,7 +46,7 @@ class UdpEndpoint(asyncio.DatagramProtocol):
         if self._deaf:
             return
         try:
-            self._service.received(data, UdpPath(self, addr))
+            self._service.received(data, UdpPath(self, addr[:2]))
         except StunMalformed:
             return
 
@@ -96,9 +98,14 @@ class Stream(asyncio.Protocol):
     """One client over TCP or TLS: a path of its own."""
 
     def __init__(
-        self, service: TurnService, limits: TurnLimits, on_lost: Callable[[], None]
+        self,
+        service: TurnService,
+        limits: TurnLimits,
+        mode: StreamMode,
+        on_lost: Callable[[], None],
     ) -> None:
         self._service = service
+        self._mode = mode
         self._idle_s = limits.idle_s
         self._on_lost = on_lost
         self._splitter = StreamSplitter()
@@ -146,11 +153,22 @@ class Stream(asyncio.Protocol):
             self._early += data
             return
         data, self._early = self._early + data, b""
+        if self._mode is not StreamMode.SERVE:
+            self._turn_away(data)
+            return
         try:
             for message in self._splitter.feed(data):
                 self._service.received(message, self)
         except StunMalformed:
             self._transport.abort()
+
+    def _turn_away(self, data: bytes) -> None:
+        assert self._transport is not None  # noqa: S101 - no data is taken before
+        if data and self._mode is StreamMode.HANG_UP:
+            self._transport.close()
+        elif data and self._mode is StreamMode.WEB:
+            self._transport.write(_WEB_ANSWER)
+            self._transport.close()
 
     def send(self, data: bytes) -> None:
         """Send one message; drop it while the client does not read."""
@@ -163,7 +181,7 @@ class Stream(asyncio.Protocol):
 
     def _extra(self, name: str) -> Address:
         assert self._transport is not None  # noqa: S101 - no message is served before
-        address: Address = self._transport.get_extra_info(name)
+        address: Address = self._transport.get_extra_info(name)[:2]
         return address
 
     def _lose_patience_later(self) -> None:
@@ -180,10 +198,11 @@ class Stream(asyncio.Protocol):
 class Streams:
     """The connections that are open, so that they are counted and can be ended."""
 
-    def __init__(self, service: TurnService, limits: TurnLimits) -> None:
+    def __init__(self, service: TurnService, limits: TurnLimits, mode: StreamMode) -> None:
         self.handshakes: set[asyncio.Task[None]] = set()
         self._service = service
         self._limits = limits
+        self._mode = mode
         self._open: set[asyncio.Transport] = set()
         self._closing = False
 
@@ -197,7 +216,7 @@ class Streams:
             transport.abort()
             return None
         self._open.add(transport)
-        return Stream(self._service, self._limits, lambda: self.forget(transport))
+        return Stream(self._service, self._limits, self._mode, lambda: self.forget(transport))
 
     def forget(self, transport: asyncio.Transport) -> None:
         """Take note that it ended."""

@@ -6,14 +6,18 @@ import asyncio
 import hmac
 import math
 import secrets
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from polyai_diag.analysis.turn_username import expires_at
+from polyai_diag.sandbox.rhythm import Rhythm
+from polyai_diag.sandbox.settings import Way
 from polyai_diag.sandbox.turn_allocation import Address, Allocation, Path, Refused, TurnLimits
 from polyai_diag.stun_message import (
     FAMILY_IPV4,
+    FAMILY_IPV6,
     TRANSPORT_UDP,
     Class,
     Message,
@@ -39,6 +43,9 @@ _UNSERVED = {"DONT-FRAGMENT": 0x001A}
 _WITH_OTHER_ADDRESS = {"CHANGE-REQUEST": 0x0003, "RESPONSE-PORT": 0x0027}
 
 
+_Transport = tuple[bool, Address]
+
+
 @dataclass(frozen=True)
 class _Request:
     message: Message
@@ -52,8 +59,15 @@ class TurnService:
     """Binding (RFC 8489, RFC 5780) for all, TURN (RFC 8656) for its users."""
 
     def __init__(
-        self, users: Mapping[str, str], realm: str, faults: TurnFaults, limits: TurnLimits
+        self,
+        host: str,
+        users: Mapping[str, str],
+        realm: str,
+        faults: TurnFaults,
+        limits: TurnLimits,
     ) -> None:
+        self._host = host
+        self._family = FAMILY_IPV6 if ":" in host else FAMILY_IPV4
         self._users = users
         self._realm = realm
         self._faults = faults
@@ -62,6 +76,13 @@ class TurnService:
         self._allocations: dict[Path, Allocation] = {}
         self._by_relayed: dict[Address, Allocation] = {}
         self._opening: set[asyncio.Task[None]] = set()
+        self._refusing: defaultdict[_Transport, Rhythm] = defaultdict(
+            lambda: Rhythm(faults.allocate_rhythm)
+        )
+        self._ignoring: defaultdict[_Transport, Rhythm] = defaultdict(
+            lambda: Rhythm(faults.ignore_rhythm)
+        )
+        self._ignored: set[bytes] = set()  # transactions: over UDP they come several times
         self._handlers = {
             Method.ALLOCATE: self._allocate,
             Method.REFRESH: self._refresh,
@@ -116,6 +137,9 @@ class TurnService:
     def _bind(self, message: Message, data: bytes, path: Path) -> None:
         asked = message.attributes
         back = path.moved(asked.get("CHANGE-REQUEST", 0), asked.get("RESPONSE-PORT"))
+        if self._faults.binding_error is not None:
+            self._send(self._error(message, self._faults.binding_error), path, None)
+            return
         unknown = unknown_required(data)
         if back is None:
             unknown += _among(_WITH_OTHER_ADDRESS, message)
@@ -150,7 +174,7 @@ class TurnService:
         except Refused as refused:
             challenge = {"REALM": self._realm, "NONCE": self._new_nonce()}
             challenges = refused.code in (401, 438)
-            answer = error(message, refused.code, challenge if challenges else None)
+            answer = self._error(message, refused.code, challenge if challenges else None)
         if answer:
             self._send(answer, path, key)
 
@@ -158,16 +182,16 @@ class TurnService:
         """Return user name and key of a request that is rightly signed (RFC 8489 §9.2.4)."""
         given = message.attributes
         if "MESSAGE-INTEGRITY" not in given:
-            raise Refused(401)
+            raise Refused((self._faults.refuse_unsigned and self._faults.allocate_error) or 401)
         if not given.keys() >= {"USERNAME", "REALM", "NONCE"}:
             raise Refused(400)
         username = given["USERNAME"]
         password = self._users.get(username)
         if password is None or self._faults.reject_credentials or _has_expired(username):
-            raise Refused(401)
+            raise Refused(self._faults.rejection_code)
         key = long_term_key(username, self._realm, password)
         if not message.check_message_integrity(key):
-            raise Refused(401)
+            raise Refused(self._faults.rejection_code)
         return username, key
 
     def _check_nonce(self, message: Message) -> None:
@@ -194,13 +218,17 @@ class TurnService:
                 raise Refused(437)
             # The request was sent again: its answer is on the way, or got lost.
             return self._allocated(known, request) if known.relayed else None
-        if self._faults.allocate_error is not None:
-            raise Refused(self._faults.allocate_error)
+        if self._ignores(request):
+            return None
+        error_code = self._faults.allocate_error
+        if error_code is not None and self._refusing[_transport(request)].fails():
+            raise Refused(error_code)
         if "REQUESTED-TRANSPORT" not in asked:
             raise Refused(400)
         if asked["REQUESTED-TRANSPORT"] != TRANSPORT_UDP:
             raise Refused(442)
-        if asked.get("REQUESTED-ADDRESS-FAMILY", FAMILY_IPV4) != FAMILY_IPV4:
+        # RFC 8656 §7.2 means IPv4 where none is asked for; servers may be set to the client's own.
+        if asked.get("REQUESTED-ADDRESS-FAMILY", self._family) != self._family:
             raise Refused(440)
         if asked.get("EVEN-PORT") or "RESERVATION-TOKEN" in asked:
             raise Refused(508)  # no port is ever kept for a second allocation
@@ -211,13 +239,20 @@ class TurnService:
             request.message.transaction_id,
             self._limits,
             self._forget,
-            carries=not self._faults.drop_relayed,
+            host=self._host,
+            drops=self._dropped_ways(),
         )
         self._allocations[request.path] = allocation
         task = asyncio.create_task(self._open(allocation, request))
         self._opening.add(task)
         task.add_done_callback(self._opening.discard)
         return None
+
+    def _ignores(self, request: _Request) -> bool:
+        transaction_id = request.message.transaction_id
+        if transaction_id not in self._ignored and self._ignoring[_transport(request)].fails():
+            self._ignored.add(transaction_id)
+        return transaction_id in self._ignored
 
     def _check_room(self, username: str) -> None:
         theirs = sum(held.username == username for held in self._allocations.values())
@@ -275,7 +310,7 @@ class TurnService:
         peers: list[Address] = every(request.data, "XOR-PEER-ADDRESS")
         if not peers:
             raise Refused(400)
-        self._check_peers()
+        self._check_peers("permission")
         allocation.permit({host for host, _ in peers})
         return response(request.message, {})
 
@@ -285,13 +320,26 @@ class TurnService:
         number = asked.get("CHANNEL-NUMBER", 0)
         if not 0x4000 <= number <= 0x7FFF or "XOR-PEER-ADDRESS" not in asked:
             raise Refused(400)
-        self._check_peers()
+        self._check_peers("channel")
         allocation.bind(number, asked["XOR-PEER-ADDRESS"])
         return response(request.message, {})
 
-    def _check_peers(self) -> None:
-        if self._faults.refuse_peers:
+    def _check_peers(self, asked: str) -> None:
+        if self._faults.refuse_peers and asked in self._faults.refused_requests:
             raise Refused(403)
+
+    def _dropped_ways(self) -> tuple[Way, ...]:
+        if not self._faults.drop_relayed:
+            return ()
+        return (self._faults.drops_only,) if self._faults.drops_only else tuple(Way)
+
+    def _error(
+        self, to: Message, code: int, attributes: Mapping[str, Any] | None = None
+    ) -> Message:
+        answer = error(to, code, attributes)
+        if self._faults.error_reason:
+            answer.attributes["ERROR-CODE"] = (code, self._faults.error_reason)
+        return answer
 
     def _send_indication(self, message: Message, data: bytes, path: Path) -> None:
         asked = message.attributes
@@ -308,6 +356,10 @@ class TurnService:
         else:
             answer.add_message_integrity(key)
         path.send(bytes(answer))
+
+
+def _transport(request: _Request) -> _Transport:
+    return request.path.is_stream, request.path.server
 
 
 def _has_expired(username: str) -> bool:

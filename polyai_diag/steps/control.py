@@ -1,4 +1,4 @@
-"""Who signs for other hosts, where nobody known vouches for the gateway's certificate."""
+"""Hosts elsewhere, to compare with: whether they are reached, and who signs for them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from polyai_diag.analysis.addresses import unrelated
 from polyai_diag.probes.chain import read_chain
 from polyai_diag.probes.dns import look_up
-from polyai_diag.probes.net import CONNECT_TIMEOUT_S
+from polyai_diag.probes.proxy import proxy_for
 from polyai_diag.probes.route import Route
 from polyai_diag.target import REGIONS, Target, region_url
 
@@ -18,19 +18,21 @@ if TYPE_CHECKING:
     from polyai_diag.steps.walk import Walk
 
 MAX_CONTROLS = 2
+CONTROL_S = 2.5  # a lost SYN goes out again after 1 s
 
 
-async def ask_controls(walk: Walk, route: Route, trace: Trace) -> None:
+async def ask_controls(walk: Walk, trace: Trace) -> None:
     """Read the chains of hosts that have nothing to do with the gateway's."""
     hosts = control_hosts(walk)[:MAX_CONTROLS]
-    await asyncio.gather(*(_ask(host, port, walk, route, trace) for host, port in hosts))
+    await asyncio.gather(*(_ask(host, port, walk, trace) for host, port in hosts))
 
 
-async def _ask(host: str, port: int, walk: Walk, route: Route, trace: Trace) -> None:
+async def _ask(host: str, port: int, walk: Walk, trace: Trace) -> None:
     with contextlib.suppress(OSError):  # a control that cannot be had proves nothing
-        async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            addresses = () if route.proxy else tuple(await look_up(host, port))
-            there = Route(host, port, addresses, route.proxy)
+        async with asyncio.timeout(CONTROL_S):
+            proxy = proxy_for(walk.target)
+            addresses = () if proxy else tuple(await look_up(host, port))
+            there = Route(host, port, addresses, proxy)
             await read_chain(there, trace, ca_file=walk.target.ca_file, control=True)
 
 

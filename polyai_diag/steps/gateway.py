@@ -45,12 +45,8 @@ async def find_ice_servers(walk: Walk, trace: Trace) -> None:
             return
         walk.ice_servers_asked = True
         route = await find_route(walk, trace)
-        if route is None:
-            return
-        try:
+        if route is not None:
             await walk.fetch_ice_servers(route, trace)
-        except OSError as exc:
-            trace.keep_failure("ice_servers_fetch", walk.target.ice_servers_url, exc)
 
 
 def _say_not_measured(trace: Trace) -> None:

@@ -13,6 +13,7 @@ from polyai_diag.analysis.quality import (
     rounded,
 )
 from polyai_diag.analysis.streams import reported_loss_percent, stream_facts
+from polyai_diag.media.tracks import FRAME_S
 from polyai_diag.probes.consent import answered_at_once
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from polyai_diag.analysis.streams import StreamFacts
     from polyai_diag.model import Json
     from polyai_diag.probes.ice import Call
+
+LEAST_FOR_HALF = 6
+"""With fewer than six no interval of their median reaches 95 %."""
 
 
 async def packet_facts(own: Call) -> dict[str, Json]:
@@ -36,6 +40,7 @@ async def packet_facts(own: Call) -> dict[str, Json]:
         "packets_sent": sent,
         **_received(facts),
         **_jitter(facts.jitter),
+        "own_jitter_ms": _own_jitter_ms(own.track.sent_s),
         "one_way": _one_way(sent, facts.received),
         "gateway_reports": reports,
         "gateway_packets_sent": await own.gateway_sent(),
@@ -77,6 +82,13 @@ def _jitter(jitter: JitterFacts | None) -> dict[str, Json]:
     }
 
 
+def _own_jitter_ms(sent_s: Sequence[float]) -> float | None:
+    """Return how unevenly this machine itself hands packets over, mean |D|: it may be busy."""
+    late_ms = [1000 * (at_s - number * FRAME_S) for number, at_s in enumerate(sent_s)]
+    own = jitter_of(differences_ms(late_ms))
+    return None if own is None else round(own.mean_ms, 2)
+
+
 def _one_way(sent: int, received: int) -> str | None:
     """Say which way alone carries packets; None where both do, or neither."""
     if bool(sent) == bool(received):
@@ -99,7 +111,7 @@ def check_facts(checks_ms: Sequence[float | None]) -> dict[str, Json] | None:
     """Judge the checks of the path: round trips, their spread, how many first requests were lost.
 
     Those that had to be sent again count as lost, and for nothing else. `spread_ms` is the mean |D|
-    of neighbours.
+    of neighbours, `rtt_late_…` of the later half alone: a way may get long.
     """
     if not checks_ms:
         return None
@@ -110,6 +122,10 @@ def check_facts(checks_ms: Sequence[float | None]) -> dict[str, Json] | None:
         found["rtt_ms"] = round(percentile(ordered, 0.5), 2)
         found["rtt_p95_ms"] = round(percentile(ordered, 0.95), 2)
         found["rtt_interval_ms"] = rounded(median_interval(ordered))
+    late = sorted(ms for ms in at_once[len(at_once) // 2 :] if ms is not None)
+    if len(late) >= LEAST_FOR_HALF:
+        found["rtt_late_ms"] = round(percentile(late, 0.5), 2)
+        found["rtt_late_interval_ms"] = rounded(median_interval(late))
     spread = jitter_of(differences_ms(at_once))
     if spread is not None:
         found["spread_ms"] = round(spread.mean_ms, 2)

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from polyai_diag.failures import CERTIFICATE_DATES, Failure
+from polyai_diag.probes.again import ask_again, may_pass
 from polyai_diag.probes.chain import read_chain
 from polyai_diag.probes.dns import ask_resolvers, resolve
 from polyai_diag.probes.gateway_http import (
@@ -26,9 +27,12 @@ from polyai_diag.probes.websocket import open_websocket
 from polyai_diag.steps.control import ask_controls
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Sequence
     from typing import Any
 
+    from websockets.asyncio.client import ClientConnection
+
+    from polyai_diag.model import Observation
     from polyai_diag.probes.net import Race
     from polyai_diag.probes.trace import Trace
     from polyai_diag.steps.walk import Walk
@@ -84,16 +88,45 @@ async def open_signaling(walk: Walk, trace: Trace) -> bool:
 
 
 async def _open(walk: Walk, route: Route, race: Race | None, trace: Trace) -> bool:
+    """Take the first attempt, or one of three more where it failed at once."""
+    begun = len(trace.observations)
     sock = await (race.first() if race else route.open(trace))
-    if sock is None:
-        trace.fail("no address accepts a connection" if race else "the proxy did not connect")
-        return False
-    connection = await open_websocket(walk.target, sock, walk.context, trace)
+    connection = None
+    if sock is not None:
+        connection = await open_websocket(walk.target, sock, walk.context, trace)
+    last = _broken(trace.observations[begun:])
+    if connection is None and any(may_pass(o.failure, o.notes, o.duration_ms / 1000) for o in last):
+        connection = await _open_again(walk, route, trace)
     if connection is None:
-        trace.fail("the WebSocket could not be opened")
+        trace.fail(_why_not(last, route))
         return False
     walk.signaling = Signaling(connection)
     return True
+
+
+async def _open_again(walk: Walk, route: Route, trace: Trace) -> ClientConnection | None:
+    async def ask(attempt: int) -> ClientConnection | None:
+        sock = await route.open(trace, attempt=attempt)
+        if sock is None:
+            return None
+        return await open_websocket(walk.target, sock, walk.context, trace, attempt=attempt)
+
+    return await ask_again(ask, lambda connection: connection.close())
+
+
+def _broken(observations: Sequence[Observation]) -> list[Observation]:
+    """Return what failed at the stage that the way broke at: of TCP one for each address."""
+    failed = [o for o in observations if o.operation in STAGES and o.failure is not None]
+    for stage in reversed(STAGES):
+        if found := [seen for seen in failed if seen.operation == stage]:
+            return found
+    return []
+
+
+def _why_not(broken: Sequence[Observation], route: Route) -> str:
+    if any(seen.operation in ("tls_handshake", "websocket_upgrade") for seen in broken):
+        return "the WebSocket could not be opened"
+    return "the proxy did not connect" if route.proxy else "no address accepts a connection"
 
 
 class Reach:
@@ -107,6 +140,7 @@ class Reach:
         self._trace = trace
         self._ended = asyncio.Event()  # the way to the WebSocket, well or ill
         self._opened = False
+        self._asked_controls = False
         self.opened_after_ms: float | None = None
 
     async def run(self) -> bool:
@@ -116,7 +150,7 @@ class Reach:
         async with asyncio.TaskGroup() as beside:
             if self._looks_names_up():
                 beside.create_task(ask_resolvers(self._walk.target.host, self._trace))
-                beside.create_task(self._look_for_portal())
+            beside.create_task(self._look_around())
             route = await find_route(self._walk, self._trace)
             if route is not None and route.proxy is None:
                 self._ask_beside(route, beside)
@@ -168,7 +202,8 @@ class Reach:
 
     def _refused_by_proxy(self) -> bool:
         last = self._trace.observations[-1]
-        return last.operation == "proxy_connect" and last.failure is not None
+        refused = last.operation == "proxy_connect" and last.failure is not None
+        return refused and not self._opened
 
     def _ask_beside(self, route: Route, beside: asyncio.TaskGroup) -> None:
         """Ask at the same time, on connections of their own: the WebSocket waits for none."""
@@ -187,15 +222,17 @@ class Reach:
         try:
             return await asked
         except OSError as exc:
-            await self._ended.wait()
-            if self._opened:
+            if await self._is_open_at_last():
                 self._trace.keep_failure(operation, endpoint, exc)
         return None
 
+    async def _is_open_at_last(self) -> bool:
+        await self._ended.wait()
+        return self._opened
+
     async def _ask_ice_servers(self, route: Route) -> None:
         """Ask even where servers are given: the answer tells whether the token is good here."""
-        asked = self._walk.fetch_ice_servers(route, self._trace)
-        await self._kept("ice_servers_fetch", self._walk.target.ice_servers_url, asked)
+        await self._walk.fetch_ice_servers(route, self._trace, self._is_open_at_last)
 
     async def _look_at_chain(self, route: Route) -> None:
         """Read the certificates, and where nobody known vouches for them, look for who signs."""
@@ -206,12 +243,22 @@ class Reach:
         await self._ended.wait()
         if any(seen.failure in CERTIFICATE_DATES for seen in self._trace.observations):
             await read_clock_unverified(target, route, self._trace)
-        if chain is not None and chain.foreign and not self._walk.one_of_many:
-            await ask_controls(self._walk, route, self._trace)
+        if chain is not None and chain.foreign:
+            await self._ask_controls()
 
-    async def _look_for_portal(self) -> None:
+    async def _look_around(self) -> None:
         """Look where the way to the WebSocket is not open in time, or failed before HTTP."""
         ended = await happens_within(STUCK_S, self._ended.wait())
         spoke = any("status" in seen.notes for seen in self._trace.observations)
-        if not ended or not (self._opened or spoke):
-            await look_for_portal(self._walk.target, self._trace)
+        if ended and (self._opened or spoke):
+            return
+        async with asyncio.TaskGroup() as looking:
+            looking.create_task(self._ask_controls())
+            if self._looks_names_up():
+                looking.create_task(look_for_portal(self._walk.target, self._trace))
+
+    async def _ask_controls(self) -> None:
+        """Ask hosts elsewhere, once; of several gateways in one run each is the others' control."""
+        if not (self._walk.one_of_many or self._asked_controls):
+            self._asked_controls = True
+            await ask_controls(self._walk, self._trace)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 ANSWER_TIMEOUT_S = 8.0
 HANG_UP_WAIT_S = 0.3
+LOOPBACK = ("127.0.0.1", "::1")
 TRANSPORTS = ("udp", "tcp", "tls")  # the cheapest first, as ICE prefers them
 
 KNOWN: Known = {
@@ -156,10 +157,10 @@ async def _ping(connection: Signaling, trace: Trace) -> float | None:
 def _host_addresses(walk: Walk) -> list[str] | None:
     """Gather loopback candidates for a gateway on this very machine, the usual ones elsewhere."""
     addresses = walk.route.addresses if walk.route else ()
-    hosts = [address.host for address in addresses] or [walk.target.host]
-    if not any(net.is_loopback(host) for host in hosts):
-        return None
-    return ["127.0.0.1"]
+    if not addresses:
+        return list(LOOPBACK) if net.is_loopback(walk.target.host) else None
+    own = [address.host for address in addresses if net.is_loopback(address.host)]
+    return [host for host in LOOPBACK if any((":" in host) == (":" in one) for one in own)] or None
 
 
 def _servers_for_call(walk: Walk) -> list[IceServer]:

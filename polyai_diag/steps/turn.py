@@ -120,7 +120,7 @@ async def _look_at_chains(walk: Walk, ways: Sequence[Way], trace: Trace) -> None
     wanted = [way for way in ways if way.url.transport == "tls" and way.configured]
     chains = await together(*(show_chain(way, trace, walk.target.ca_file) for way in wanted))
     if walk.route is not None and any(chain is not None and chain.foreign for chain in chains):
-        await ask_controls(walk, walk.route, trace)
+        await ask_controls(walk, trace)
 
 
 def _judge(attempts: Sequence[TurnAttempt], trace: Trace) -> None:

@@ -6,7 +6,6 @@ Whoever needs a thing first opens it; `close()` ends all of it, always.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
 import time
 from collections.abc import Awaitable, Callable
@@ -16,10 +15,12 @@ from typing import TYPE_CHECKING
 
 from polyai_diag.analysis.token import read_token
 from polyai_diag.analysis.token_form import read_form
+from polyai_diag.probes.again import ask_again, may_pass
 from polyai_diag.probes.gateway_http import fetch_ice_servers
 from polyai_diag.probes.proxy import logins
 from polyai_diag.probes.tls import tls_context
 from polyai_diag.probes.trace import Trace
+from polyai_diag.probes.waiting import stop
 from polyai_diag.redact import Redactor
 from polyai_diag.secret import Secret
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from polyai_diag.target import IceServer, Target
 
 CLOSE_TIMEOUT_S = 4.0
+CLOSE_END_S = 1.0
 
 
 @dataclass
@@ -83,17 +85,42 @@ class Walk:
             return f"no {kind} is known: the gateway gave none"
         return f"no {kind} is configured"
 
-    async def fetch_ice_servers(self, route: Route, trace: Trace) -> None:
-        """Ask the gateway for its ICE servers with the token, and where it is damaged, mended.
+    async def fetch_ice_servers(
+        self, route: Route, trace: Trace, keeps: Callable[[], Awaitable[bool]] | None = None
+    ) -> None:
+        """Ask the gateway for its ICE servers, and again where that fails at once.
 
-        The answer also tells whether the token is good here. Raises OSError without a connection.
+        The answer also tells whether the token is good here. A connection that fails is kept as
+        an observation where `keeps`, which is asked then, says so.
         """
-        for token, notes in self._tokens():
-            servers = await fetch_ice_servers(self.target, route, token, trace, **notes)
+        part = trace.part()
+
+        async def ask(attempt: int) -> bool | None:
+            notes: dict[str, Json] = {"attempt": attempt} if attempt > 1 else {}
+            try:
+                return await self._fetch_once(route, part, notes) or None
+            except OSError as exc:
+                if keeps is None or await keeps():
+                    url = self.target.ice_servers_url
+                    part.keep_failure("ice_servers_fetch", url, exc, **notes)
+            return None
+
+        started_s = time.monotonic()
+        if await ask(1) or not part.observations:
+            return
+        last, took_s = part.observations[-1], time.monotonic() - started_s
+        if may_pass(last.failure, last.notes, took_s):
+            await ask_again(ask)
+
+    async def _fetch_once(self, route: Route, trace: Trace, notes: dict[str, Json]) -> bool:
+        """Ask with the token, and where it is damaged, mended. Raises OSError."""
+        for token, how in self._tokens():
+            servers = await fetch_ice_servers(self.target, route, token, trace, **how, **notes)
             if servers is not None:
                 if self.ice_servers is None:
                     self.learn_ice_servers(servers)
-                return
+                return True
+        return False
 
     def _tokens(self) -> list[tuple[str, dict[str, Json]]]:
         """Return the token, and where it is damaged the mended one, each with its notes."""
@@ -130,10 +157,12 @@ class Walk:
         """Say `close`, hang up and give everything back, in bounded time."""
         call, self.call = self.call, None
         signaling, self.signaling = self.signaling, None
-        open_things = [thing.close() for thing in (signaling, call) if thing is not None]
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                await asyncio.gather(*open_things, return_exceptions=True)
+        closing = [asyncio.create_task(t.close()) for t in (signaling, call) if t is not None]
+        try:
+            if closing:
+                await asyncio.wait(closing, timeout=CLOSE_TIMEOUT_S)
+        finally:
+            await stop(closing, CLOSE_END_S)
 
 
 Check = Callable[[Walk, Trace], Awaitable[None]]

@@ -9,6 +9,7 @@ from tests.bench import (
     accuracy,
     aiortc_path,
     bridge,
+    call_cpu,
     far,
     here,
     nat,
@@ -20,7 +21,7 @@ from tests.bench import (
 
 def main() -> int:
     """Measure and print everything."""
-    figures = here.figures() + udp.figures()
+    figures = here.figures() + call_cpu.figures() + udp.figures()
     for sound in (recordings, aiortc_path, accuracy):
         figures += sound.figures()
     if os.geteuid() == 0:

@@ -14,7 +14,14 @@ from polyai_diag.analysis.audio.limits import CLIPPED_RUNS_MOST
 from polyai_diag.analysis.audio.loopback import LoopbackFacts, analyze_loopback
 from polyai_diag.analysis.audio.signal import ProbeSignal, probe_signal
 from tests.bench import artefacts as make
-from tests.bench.opus_path import LOOK_AHEAD_MS, MODES, SWITCHING, Mode, there_and_back
+from tests.bench.opus_path import (
+    LOOK_AHEAD_MS,
+    MODES,
+    SWITCHING,
+    Arrived,
+    Mode,
+    there_and_back,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,14 +57,13 @@ class Variation:
         sound: NDArray[np.float32],
         between: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None,
     ) -> LoopbackFacts:
-        received, lost = self.arrived(sound, between)
-        return analyze_loopback(self.signal, received, lost)
+        return analyze_loopback(self.signal, *self.arrived(sound, between))
 
     def arrived(
         self,
         sound: NDArray[np.float32],
         between: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None,
-    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    ) -> Arrived:
         return there_and_back(
             make.tailed(sound), self.mode, loss=self.loss, seed=self.seed,
             between=between or (lambda s: s),
@@ -83,12 +89,39 @@ def delay_level_and_noise(v: Variation) -> Iterator[Missed]:
     bands = {c: level + tilt * math.log2(c / 1000) for c in centres}
     noise = make.third_octave_noise(rng, signal.silence.stop, bands)
     sound[signal.silence] += noise[:, None]
-    facts = v.heard(make.delayed(sound.astype(np.float32), delay_ms))
+    sound = make.delayed(sound.astype(np.float32), delay_ms)
+    facts = v.heard(sound)
     offset = facts.offset_samples
     yield "delay", _off(None if offset is None else offset / 48, delay_ms + LOOK_AHEAD_MS)
     yield "gain", _off(facts.gain_db, gain_db)
     total = 10 * math.log10(sum(10 ** (band / 10) for band in bands.values()))
-    kind = " (hybrid)" if v.mode.hybrid else " (CELT)"
+    if not v.mode.hybrid:
+        yield from _noise(facts, " (CELT)", gain_db, total, bands)
+        return
+    came = _silence_out_of_the_codec(v, sound, delay_ms)
+    came_total, came_bands = make.rms_dbfs(came), make.third_octaves_dbfs(came, centres)
+    yield from _noise(facts, " (hybrid)", gain_db, came_total, came_bands)
+    if not v.loss:
+        yield "noise SILK takes, in all", abs(came_total - total)
+        taken = max(abs(came_bands[c] - bands[c]) for c in centres)
+        yield "noise SILK takes, worst third octave", taken
+
+
+def _silence_out_of_the_codec(
+    v: Variation, sound: NDArray[np.float32], delay_ms: float
+) -> NDArray[np.float32]:
+    """Return what both passes make of the silence, cut out where it is known to stand.
+
+    SILK keeps a talker's noise by no contract: what is to be measured is what came out of it.
+    """
+    whole = replace(v, loss=0.0).arrived(sound).sound
+    begins = round((delay_ms + LOOK_AHEAD_MS) * 48)
+    return whole[begins : begins + v.signal.silence.stop]
+
+
+def _noise(
+    facts: LoopbackFacts, kind: str, gain_db: float, total: float, bands: dict[float, float]
+) -> Iterator[Missed]:
     yield "noise floor" + kind, _off(facts.noise_dbfs, total)
     yield "SNR" + kind, _off(facts.snr_db, gain_db - 20 - total)
     yield "third octaves" + kind, _worst_band(facts, bands)
@@ -226,12 +259,12 @@ def dropouts(v: Variation) -> Iterator[Missed]:
         late = [(start + 312, samples, kind) for start, samples, kind in put]
         return make.with_dropouts(sound, late, rng)
 
-    received, lost = v.arrived(v.signal.pcm, broken)
-    facts = analyze_loopback(v.signal, received, lost)
+    arrived = v.arrived(v.signal.pcm, broken)
+    facts = analyze_loopback(v.signal, *arrived)
     if "dropouts" in facts.not_measured:
         yield "dropouts missed or false", None
         return
-    yield from _compared(facts, put, lost)
+    yield from _compared(facts, put, arrived.lost)
 
 
 def _compared(
@@ -299,9 +332,9 @@ def channels(v: Variation) -> Iterator[Missed]:
 def constant(v: Variation) -> Iterator[Missed]:
     """A constant that arose behind the decoder."""
     size = float(v.rng().uniform(-0.1, 0.1))
-    received, lost = v.arrived(v.signal.pcm)
-    received[:, v.seed % 2] += size
-    facts = analyze_loopback(v.signal, received, lost)
+    arrived = v.arrived(v.signal.pcm)
+    arrived.sound[:, v.seed % 2] += size
+    facts = analyze_loopback(v.signal, *arrived)
     yield "DC", _off(facts.dc, size)
 
 

@@ -79,6 +79,21 @@ def third_octave_noise(
     return np.fft.irfft(spectrum, samples).astype(np.float32)
 
 
+def rms_dbfs(sound: Sound) -> float:
+    """Return the level of a sound, shape (samples, channels)."""
+    return float(10 * np.log10(np.mean(np.square(sound, dtype=np.float64))))
+
+
+def third_octaves_dbfs(sound: Sound, centres_hz: list[float]) -> dict[float, float]:
+    """Return the level in each third octave, from one plain spectrum of the whole (Parseval)."""
+    power = np.square(np.abs(np.fft.rfft(sound, axis=0))).mean(axis=1) * 2 / len(sound) ** 2
+    frequency_hz = np.fft.rfftfreq(len(sound), 1 / RATE_HZ)
+    return {
+        c: float(10 * np.log10(power[np.abs(np.log10(frequency_hz / c + 1e-9)) < 0.05].sum()))
+        for c in centres_hz
+    }
+
+
 def hum(samples: int, mains_hz: float, levels_dbfs: dict[int, float]) -> NDArray[np.float32]:
     t = np.arange(samples) / RATE_HZ
     lines = [

@@ -32,11 +32,11 @@ class Healthy:
         sound, _ = make.stretched(sound, 1 + float(rng.uniform(-40e-6, 40e-6)))
         sound = make.delayed(sound, float(rng.uniform(0, 150)))
         noise = rng.normal(0, make.decibels(float(rng.uniform(-85, -62))), (len(sound), 1))
-        received, lost = there_and_back(
+        arrived = there_and_back(
             sound + noise.astype(np.float32), MODES[self.seed % len(MODES)],
             loss=float(rng.choice([0, 0, 0.005, 0.01, 0.02])), seed=self.seed,
         )  # fmt: skip
-        return analyze_loopback(signal, received, lost)
+        return analyze_loopback(signal, *arrived)
 
 
 def findings(facts: LoopbackFacts) -> list[str]:
@@ -72,11 +72,11 @@ def findings(facts: LoopbackFacts) -> list[str]:
 def analysis_speed() -> float:
     """Return how long a second of the thorough probe takes to analyse, in ms on one core."""
     signal = probe_signal(thorough=True)
-    received, lost = there_and_back(make.tailed(signal.pcm), MODES[0])
+    arrived = there_and_back(make.tailed(signal.pcm), MODES[0])
     times = []
     for _ in range(SPEED_ROUNDS):
         started_s = time.process_time()
-        analyze_loopback(signal, received, lost)
+        analyze_loopback(signal, *arrived)
         times.append(time.process_time() - started_s)
     return 1000 * min(times) / signal.seconds
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from polyai_diag.media.opus import FRAME_SAMPLES, LOOK_AHEAD_SAMPLES, Decoder, encode
+from polyai_diag.analysis.audio.carriers import NOTHING, Carriers, silk_khz
+from polyai_diag.media.opus import FRAME_SAMPLES, LOOK_AHEAD_SAMPLES, Decoder, encode, sent_silk_khz
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +40,14 @@ MODES = (
 SWITCHING = Mode("48 kb/s stereo voip", 48_000, "voip", hybrid=True)  # from SILK to CELT and back
 
 
+class Arrived(NamedTuple):
+    """What arrives, shape (samples, 2), which samples lost packets carried, what carried each."""
+
+    sound: NDArray[np.float32]
+    lost: NDArray[np.bool_]
+    carriers: Carriers
+
+
 def there_and_back(
     sound: NDArray[np.float32],
     mode: Mode,
@@ -46,15 +55,14 @@ def there_and_back(
     loss: float = 0.0,
     seed: int = 0,
     between: Callable[[NDArray[np.float32]], NDArray[np.float32]] = lambda sound: sound,
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Return what arrives, (samples, 2), and which of its samples lost packets carried."""
-    there, _ = coded(sound, mode)
-    return coded(between(there), mode, loss=loss, seed=seed)
+) -> Arrived:
+    """Encode and decode twice; packets are lost on the way back."""
+    there = coded(sound, mode)
+    back = coded(between(there.sound), mode, loss=loss, seed=seed)
+    return back._replace(carriers=Carriers(there.carriers.sent, back.carriers.received))
 
 
-def coded(
-    sound: NDArray[np.float32], mode: Mode, *, loss: float = 0.0, seed: int = 0
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def coded(sound: NDArray[np.float32], mode: Mode, *, loss: float = 0.0, seed: int = 0) -> Arrived:
     """Encode and decode once; a lost packet leaves a gap, as `media.packets.place` does."""
     if mode.channels == 1:
         sound = sound.mean(axis=1, keepdims=True)
@@ -68,4 +76,6 @@ def coded(
         silence if is_gone else decoder.decode(payload)
         for payload, is_gone in zip(payloads, gone, strict=True)
     ]
-    return np.concatenate(blocks), np.repeat(gone, FRAME_SAMPLES)
+    each = np.where(gone, NOTHING, [silk_khz(payload) for payload in payloads]).astype(np.int8)
+    carriers = Carriers(sent_silk_khz(payloads), np.repeat(each, FRAME_SAMPLES))
+    return Arrived(np.concatenate(blocks), np.repeat(gone, FRAME_SAMPLES), carriers)

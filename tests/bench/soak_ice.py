@@ -8,7 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.real.ice_networks import TABLE, Row, called, missed
+from tests.real.ice_networks import Row, called, missed
+from tests.real.ice_table import TABLE
 
 TIMES = 10
 AT_ONCE = 3  # a call mostly waits; more of them would make the machine itself a fault

@@ -44,3 +44,43 @@ async def test_what_chromium_says_draws_no_complaint(tmp_path: Path) -> None:
         assert compare_sdp(offer, answer) == []
         named = {row["parameter"] for row in explained(answer, "answer")}
         assert {"minptime", "useinbandfec"} <= named
+
+
+_CHANGED = """async ([from, to]) => {
+    const [ours, theirs] = [new RTCPeerConnection(), new RTCPeerConnection()];
+    try {
+        ours.addTransceiver("audio");
+        const sdp = (await ours.createOffer()).sdp.replace(from, to);
+        try {
+            await theirs.setRemoteDescription({type: "offer", sdp});
+            await theirs.setLocalDescription();
+            return [sdp, true];
+        } catch {
+            return [sdp, false];
+        }
+    } finally {
+        ours.close();
+        theirs.close();
+    }
+}"""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ["s=-\r\n", ""],
+        ["a=setup:actpass", "a=setup:holdconn"],
+        ["a=setup:actpass\r\n", ""],
+        ["UDP/TLS/RTP/SAVPF", "RTP/AVP"],
+        ["a=rtcp-mux\r\n", ""],
+        ["a=ice-ufrag:", "a=ice-ufrag:!"],
+        ["a=mid:0", "a=mid:1"],
+    ],
+)
+@in_loop
+async def test_what_chromium_refuses_is_complained_of(change: list[str], tmp_path: Path) -> None:
+    async with chromium_page(tmp_path) as page:
+        offer, taken = await page.evaluate(_CHANGED, change)
+    issues = lint_sdp(offer, "offer")
+    assert taken or issues, offer
+    assert not (taken and any(issue.severity == "critical" for issue in issues)), issues

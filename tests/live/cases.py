@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import socket
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -22,6 +24,10 @@ HOUR_S = 3600
 DAY_S = 24 * HOUR_S
 NO_ECHO: dict[str, Any] = {"allow_echo": False}
 """Sandbox settings: the agent answers, as in production."""
+IPV6: dict[str, Any] = {"ipv6": True}
+"""Sandbox settings: all of it on ::1."""
+TRICKLE: dict[str, Any] = {"trickle": True}
+"""Sandbox settings: the gateway's candidates follow its answer."""
 
 
 @dataclass(frozen=True)
@@ -35,15 +41,34 @@ class Case:
     sandbox: dict[str, Any] = field(default_factory=dict)
     target: Callable[[Sandbox], dict[str, Any]] = lambda _: {}
     verdict: Verdict | None = None  # where what is named does not tell it
+    complaint: str | None = None  # of COMPLAINTS: its steps alone are run
+    flaky: frozenset[str] = frozenset()  # of these findings it is told that they come and go
+    may_warn: bool = False  # nothing critical is named, and that is all that is asked of it
+    busy: int = 0  # so many processes keep a core busy each while it runs
 
     @property
     def of(self) -> str | None:
         """The cause that it is a disguise of; None for two at once, and for none."""
         return next(iter(self.named)) if len(self.named) == 1 else None
 
+    @property
+    def lacks(self) -> str:
+        """Say what this machine lacks to run it; empty where nothing."""
+        return "no IPv6 on this machine" if self.sandbox.get("ipv6") and not _has_ipv6() else ""
+
     async def aimed(self, sandbox: Sandbox) -> Target:
         """Return the target that this case is run against."""
         return sandbox.target(**self.target(sandbox))
+
+
+def _has_ipv6() -> bool:
+    """Whether ::1 can be bound: in a container often not."""
+    try:
+        with socket.socket(socket.AF_INET6) as tried:
+            tried.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
 
 
 def given_ice_servers(sandbox: Sandbox) -> dict[str, Any]:
@@ -97,6 +122,16 @@ def path(**settings: Any) -> Fault:
     return Fault("A network on the way.", path=settings)
 
 
+def turn(**settings: Any) -> Fault:
+    """A STUN and TURN server that is set otherwise."""
+    return Fault("A TURN server set otherwise.", turn=settings)
+
+
+def relay_only(_: Sandbox) -> dict[str, Any]:
+    """Only the relay is used, as a cautious customer sets it."""
+    return {"relay_only": True}
+
+
 def refusing(code: str, message: str, **settings: Any) -> Fault:
     """A gateway that answers offers with an error."""
     return gateway(refuse_offers=(code, message), **settings)
@@ -107,3 +142,7 @@ def disguise(
 ) -> Case:
     """One cause alone, in another shape."""
     return Case(name, settings, frozenset({cause}), frozenset(beneath), **rest)
+
+
+of_ice = functools.partial(disguise, complaint="ice")
+"""The same, run as who says "ICE connection fails" runs it: without the sound, which takes 10 s."""

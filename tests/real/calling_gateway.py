@@ -1,12 +1,14 @@
 """A gateway that takes calls, run in a namespace: `python -m … JSON`.
 
 It serves TLS on its own address, offers that as its media's, and plays silence; `translated` it
-offers what a STUN server would see, and what `echoes` sends the audio back.
+offers what a STUN server would see, `at home` a private address besides; what `echoes` sends the
+audio back.
 """
 
 import asyncio
 import contextlib
 import json
+import re
 import ssl
 import sys
 from http import HTTPStatus
@@ -18,6 +20,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from polyai_diag.media import aiortc_taps
+
+AT_HOME = "a=candidate:9 1 udp 2130706431 10.1.1.1 40000 typ host"
 
 asked = json.loads(sys.argv[1])
 
@@ -46,6 +50,8 @@ async def take_call(connection: ServerConnection) -> None:
         sdp = pc.localDescription.sdp
         if "translated" in asked["special"]:
             sdp = sdp.replace(" typ host", " typ srflx raddr 10.1.1.1 rport 9")
+        if "at home" in asked["special"]:
+            sdp = re.sub(r"(?m)^(a=candidate:.*)$", rf"\1\n{AT_HOME}", sdp, count=1)
         data = {"type": "answer", "sdp": sdp}
         await connection.send(json.dumps({"type": "answer", "sessionId": "s-1", "data": data}))
         await connection.wait_closed()

@@ -1,10 +1,12 @@
-"""The table of networks that a whole call is placed from, and what is to be named in each."""
+"""Networks that a whole call is placed from: rules that break one, a row of the table, the call."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import trustme
 
 from polyai_diag import Report
 from polyai_diag.model import Verdict
@@ -102,165 +104,20 @@ class Row:
     gateway_rules: str | None = None
     cable: Mapping[str, Any] | None = None  # in the router's place
     narrow_bytes: int | None = None
-    by_name: bool = False  # hosts are called by their names
+    names: Mapping[str, list[str]] | None = None  # hosts are called by these names
     ipv6_to: str | None = None  # where the router sends it; names have both families then
-    opens_tls_to: tuple[str, ...] = ()  # these hosts' port 443, on the router
+    opens_tls_to: tuple[str, ...] = ()  # these hosts' port, on the router
+    opens_port: int = 443
+    inspector: tuple[str, ...] = ()  # more options of who opens it
+    inspector_name: str = ""  # of its authority, where it is not to be mitmproxy's own
+    coturn: tuple[str, ...] = ()  # more lines of its configuration
+    other_names: int = 0  # in the certificate: as large as chains are on the internet
+    relay_only: bool = False
     gateway: tuple[str, ...] = ()  # what is special about it: "translated", "echoes"
     complaint: str = "ice"
     named: tuple[str, ...] = ()
     beneath: frozenset[str] = frozenset()
     verdict: Verdict | None = Verdict.HEALTHY  # None: how grave it is lies within the interval
-
-
-TABLE = [
-    # What is healthy: nothing critical is named.
-    Row("no NAT"),
-    Row("NAT", rules=NAT),
-    Row("symmetric NAT with TURN", rules=SYMMETRIC_NAT),
-    Row("2 % loss", rules=forwarding(LOSES.format(percent=2))),
-    Row("2 % loss in bursts", cable=IN_BURSTS),
-    Row("150 ms", cable=FAR),
-    Row("150 ms and 15 ms of jitter", cable=FAR_AND_UNEVEN),
-    Row("512 kb/s", cable=THIN),
-    # Packets are lost, late, uneven.
-    Row(
-        "20 % loss",
-        rules=forwarding(LOSES.format(percent=20)),
-        named=("packet-loss",),
-        verdict=Verdict.FAILED,
-    ),
-    Row(
-        "8 % loss in bursts",
-        cable=MORE_IN_BURSTS,
-        gateway=("echoes",),
-        complaint="no-audio",
-        named=("packet-loss",),
-        verdict=None,
-    ),
-    Row(
-        "checks lost, and the first flights of the handshake",
-        rules=HANDSHAKE_LATE,
-        named=("packet-loss",),  # and mostly, not always, setup-slow beneath it
-        verdict=Verdict.FAILED,
-    ),
-    Row(
-        "40 ms of jitter",
-        cable=UNEVEN,
-        gateway=("echoes",),
-        complaint="no-audio",
-        named=("high-jitter",),
-        verdict=Verdict.DEGRADED,
-    ),
-    Row("250 ms", cable=TOO_FAR, named=("high-latency",), verdict=Verdict.DEGRADED),
-    # UDP is blocked.
-    Row("UDP dropped", rules=UDP_DROPPED, named=("udp-blocked",), verdict=Verdict.DEGRADED),
-    Row("UDP rejected", rules=UDP_REJECTED, named=("udp-blocked",), verdict=Verdict.DEGRADED),
-    Row(
-        "only 443 open",
-        (STUN, OVER_TLS),
-        rules=ONLY_443,
-        named=("udp-blocked",),
-        verdict=Verdict.DEGRADED,
-    ),
-    Row(
-        "UDP dropped, TURN over UDP alone",
-        (STUN, OVER_UDP),
-        rules=UDP_DROPPED,
-        named=("turn-tcp-not-configured",),
-        beneath=frozenset({"udp-blocked", "ice-failed"}),
-        verdict=Verdict.FAILED,
-    ),
-    Row(
-        "UDP dropped, no TURN",
-        (STUN,),
-        rules=UDP_DROPPED,
-        named=("udp-blocked",),
-        beneath=frozenset({"turn-not-configured", "ice-failed"}),
-        verdict=Verdict.FAILED,
-    ),
-    # UDP is open, and the call's own is not.
-    Row(
-        "media ports dropped",
-        rules=MEDIA_DROPPED,
-        named=("media-ports-blocked",),
-        verdict=Verdict.DEGRADED,
-    ),
-    Row(
-        "media ports dropped, no TURN",
-        (STUN,),
-        rules=MEDIA_DROPPED,
-        named=("turn-not-configured",),
-        beneath=frozenset({"ice-failed"}),
-        verdict=Verdict.FAILED,
-    ),
-    Row(
-        "symmetric NAT, a gateway that admits answers only, no TURN",
-        (STUN,),
-        rules=SYMMETRIC_NAT,
-        gateway_rules=ANSWERS_ONLY,
-        named=("turn-not-configured",),
-        beneath=frozenset({"ice-failed"}),
-        verdict=Verdict.FAILED,
-    ),
-    Row(
-        "symmetric NAT, a gateway behind NAT, no TURN",
-        (STUN,),
-        rules=SYMMETRIC_NAT,
-        gateway=("translated",),
-        gateway_rules=ANSWERS_ONLY,
-        named=("symmetric-nat",),
-        beneath=frozenset({"turn-not-configured", "ice-failed"}),
-        verdict=Verdict.FAILED,
-    ),
-    Row(
-        "the gateway's media is deaf",
-        gateway_rules=GATEWAY_DEAF,
-        named=("ice-failed",),
-        verdict=Verdict.FAILED,
-    ),
-    Row("DTLS dropped", rules=DTLS_DROPPED, named=("dtls-failed",), verdict=Verdict.FAILED),
-    Row(
-        "the path is cut in mid-call",
-        rules=PATH_CUT,
-        gateway=("echoes",),
-        complaint="no-audio",
-        named=("ice-disconnected",),
-        verdict=Verdict.FAILED,
-    ),
-    # One server, one family, one size.
-    Row(
-        "one STUN server dropped",
-        (*EVERY, OTHER_STUN),
-        rules=ONE_STUN_DROPPED,
-        named=("stun-unreachable",),
-        verdict=Verdict.DEGRADED,
-    ),
-    Row(
-        "IPv6 into a hole",
-        (f"stun:{STUN_NAME}:{PORT}", *EVERY[1:]),
-        by_name=True,
-        ipv6_to="blackhole",
-        named=("ipv6-broken",),
-        verdict=Verdict.DEGRADED,
-    ),
-    Row(
-        "TLS to two TURN servers is opened",
-        (STUN, OVER_UDP, *TURN_OF_TWO),
-        by_name=True,
-        opens_tls_to=SERVERS,
-        named=("turn-tls-intercepted",),
-        verdict=Verdict.DEGRADED,
-    ),
-    Row(
-        "MTU 1,280, ICMP dropped",
-        rules=ICMP_HUSHED,
-        narrow_bytes=1280,
-        named=("mtu-blackhole",),
-        beneath=frozenset({"signaling-timeout"}),
-        verdict=Verdict.FAILED,
-    ),
-    Row("MTU 1,280, ICMP let through", narrow_bytes=1280),
-]
 
 
 @contextmanager
@@ -269,14 +126,22 @@ def standing(row: Row, folder: Path, certified: Certified) -> Iterator[Network]:
     with ExitStack() as stack:
         if row.cable is not None:
             here = stack.enter_context(far_away(folder, row.cable, tls=certified))
-        elif row.by_name:
-            here = stack.enter_context(dual_stack(folder, NAMES, row.ipv6_to, tls=certified))
+        elif row.names is not None:
+            here = stack.enter_context(
+                dual_stack(folder, row.names, row.ipv6_to, tls=certified, coturn=row.coturn)
+            )
         else:
             here = stack.enter_context(
-                network(folder, row.rules, tls=certified, narrow_bytes=row.narrow_bytes)
+                network(
+                    folder,
+                    row.rules,
+                    tls=certified,
+                    narrow_bytes=row.narrow_bytes,
+                    coturn=row.coturn,
+                )
             )
         if row.opens_tls_to:
-            stack.enter_context(opening_tls(folder, here.router, ROUTER, row.opens_tls_to))
+            stack.enter_context(_inspecting(row, folder, here))
         if row.gateway_rules is not None:
             run("ip", "netns", "exec", here.server, "nft", "-f", "-", text=row.gateway_rules)
         files = {"certificate": certified.certificate_file, "key": certified.key_file}
@@ -285,10 +150,24 @@ def standing(row: Row, folder: Path, certified: Certified) -> Iterator[Network]:
         yield here
 
 
+@contextmanager
+def _inspecting(row: Row, folder: Path, here: Network) -> Iterator[None]:
+    """Open TLS on the router, as the row has it."""
+    if row.inspector_name:
+        (folder / "aside").mkdir()
+        authority = trustme.CA(organization_name=row.inspector_name)
+        both = authority.private_key_pem.bytes() + authority.cert_pem.bytes()
+        (folder / "aside" / "mitmproxy-ca.pem").write_bytes(both)
+    hosts, port = row.opens_tls_to, row.opens_port
+    with opening_tls(folder, here.router, ROUTER, hosts, port=port, options=row.inspector):
+        yield
+
+
 async def called(row: Row, folder: Path) -> Report:
     """Diagnose a call out of a row's network, as the complaint about ICE does."""
-    certified = Certified(folder, HOST, GATEWAY, GATEWAY_NAME, *TURN_NAMES)
-    host = GATEWAY_NAME if row.by_name else GATEWAY
+    many = [f"gateway-{number}.example.org" for number in range(row.other_names)]
+    certified = Certified(folder, HOST, GATEWAY, GATEWAY_NAME, *TURN_NAMES, *many)
+    host = GATEWAY if row.names is None else GATEWAY_NAME
     with standing(row, folder, certified) as here:
         login = {"username": here.username, "credential": here.password}
         target = {
@@ -296,6 +175,7 @@ async def called(row: Row, folder: Path) -> Report:
             "token": TOKEN,
             "ca_file": certified.ca_file,
             "ice_servers": [{"urls": list(row.urls), **login}],
+            "relay_only": row.relay_only,
         }
         return await diagnosed(target, COMPLAINTS[row.complaint], namespace=here.client)
 

@@ -62,20 +62,30 @@ def running_mitmproxy(folder: Path, *options: str, mode: str = "regular") -> Ite
 
 
 @contextmanager
-def opening_tls(folder: Path, inside: str, address: str, hosts: Sequence[str]) -> Iterator[None]:
-    """Open TLS on port 443 of these hosts, on the router they are reached through (`inside`).
+def opening_tls(
+    folder: Path,
+    inside: str,
+    address: str,
+    hosts: Sequence[str],
+    *,
+    port: int = 443,
+    options: Sequence[str] = (),
+) -> Iterator[None]:
+    """Open TLS on this port of these hosts, on the router they are reached through (`inside`).
 
     Nobody has asked for it: what comes is turned aside to mitmproxy, which then goes on as TCP.
+    `options` are more of its `name=value`; `folder / "aside"` holds its authority, made where
+    there is none.
     """
     program = need("mitmdump", install=INSTALL, also_in=_places())
     aside = (
         f"table ip aside {{\n  chain turn {{ type nat hook prerouting priority -100; "
-        f"ip daddr {{ {', '.join(hosts)} }} tcp dport 443 redirect to :{ASIDE_PORT}; }}\n}}\n"
+        f"ip daddr {{ {', '.join(hosts)} }} tcp dport {port} redirect to :{ASIDE_PORT}; }}\n}}\n"
     )
     run("ip", "netns", "exec", inside, "nft", "-f", "-", text=aside)
     command: list[str | Path] = ["ip", "netns", "exec", inside, program, "--mode", "transparent"]
     command += ["--listen-host", address, "--listen-port", str(ASIDE_PORT)]
-    for setting in (f"confdir={folder / 'aside'}", "ssl_insecure=true"):
+    for setting in (f"confdir={folder / 'aside'}", "ssl_insecure=true", *options):
         command += ["--set", setting]
     with (folder / "aside.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)

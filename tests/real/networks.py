@@ -52,11 +52,17 @@ class Network:
 
 @contextmanager
 def network(
-    folder: Path, rules: str, *, tls: Certified | None = None, narrow_bytes: int | None = None
+    folder: Path,
+    rules: str,
+    *,
+    tls: Certified | None = None,
+    narrow_bytes: int | None = None,
+    coturn: Sequence[str] = (),
 ) -> Iterator[Network]:
     """Make the three namespaces, start coturn in the last, and take it all down again.
 
     With `tls` coturn serves TLS on port 443 too; the router takes packets of `narrow_bytes`.
+    `coturn` are more lines of its configuration.
     """
     need("nft", install="apt-get install nftables")
     with ExitStack() as stack:
@@ -73,7 +79,7 @@ def network(
                 ip("-n", router, "route", "change", where, "dev", device, *mtu)
         run("ip", "netns", "exec", router, "sysctl", "-qw", "net.ipv4.ip_forward=1")
         run("ip", "netns", "exec", router, "nft", "-f", "-", text=rules)
-        stack.enter_context(_coturn(server, folder, tls))
+        stack.enter_context(_coturn(server, folder, tls, coturn))
         yield Network(client, router, server)
 
 
@@ -84,9 +90,10 @@ def dual_stack(
     hole: str | None,
     *,
     tls: Certified | None = None,
+    coturn: Sequence[str] = (),
 ) -> Iterator[Network]:
     """Let names have both families; `hole` is where the router sends IPv6, None: there is none."""
-    with network(folder, MASQUERADE.format(how=""), tls=tls) as here:
+    with network(folder, MASQUERADE.format(how=""), tls=tls, coturn=coturn) as here:
         if hole is not None:
             for where, device, address in (
                 (here.client, "uplink", "2001:db8:77::2/64"),
@@ -123,7 +130,9 @@ def far_away(
 
 
 @contextmanager
-def _coturn(inside: str, folder: Path, tls: Certified | None) -> Iterator[None]:
+def _coturn(
+    inside: str, folder: Path, tls: Certified | None, more: Sequence[str] = ()
+) -> Iterator[None]:
     program = need("turnserver", install=INSTALL)
     config = folder / "turnserver.conf"
     lines = [
@@ -140,6 +149,7 @@ def _coturn(inside: str, folder: Path, tls: Certified | None) -> Iterator[None]:
         "log-file=stdout",
         f"userdb={folder / 'turndb'}",
         f"pidfile={folder / 'turnserver.pid'}",
+        *more,
     ]
     config.write_text("\n".join([*lines, ""]))
     with (folder / "turnserver.log").open("wb") as log:

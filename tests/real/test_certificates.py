@@ -8,6 +8,7 @@ import pytest
 
 from polyai_diag import Report
 from polyai_diag.failures import Failure
+from polyai_diag.probes.again import ATTEMPTS
 from tests.aio import in_loop
 from tests.real.certificates import Issued, chain, issued, serving, trusting
 from tests.real.foreign import (
@@ -54,7 +55,7 @@ async def test_certificates(
     assert report.root_causes == ("tls-certificate-invalid",)
     assert said in summary(report)
     handshakes = [o for o in report.step("gateway").observations if o.operation == "tls_handshake"]
-    assert [o.failure for o in handshakes] == [failure]
+    assert [o.failure for o in handshakes] == [failure] * ATTEMPTS  # one of several may be bad
 
 
 @in_loop

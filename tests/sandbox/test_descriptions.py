@@ -54,11 +54,11 @@ SDP = "\r\n".join(
     ],
 )
 def test_media_goes_to_loopback_alone(candidate: str, reachable: bool) -> None:
-    assert reachable_candidate(candidate) is reachable
+    assert reachable_candidate(candidate, "127.0.0.1") is reachable
 
 
 def test_only_reachable_candidates_are_left() -> None:
-    left = with_reachable_candidates(SDP)
+    left = with_reachable_candidates(SDP, "127.0.0.1")
     assert candidates_of(left) == ("a", [HOST])
     assert "end-of-candidates" not in left
 

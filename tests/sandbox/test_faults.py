@@ -125,6 +125,7 @@ def test_the_list_is_closed_and_in_the_order_of_the_catalogues_tables() -> None:
         "setup-slow",
         "udp-blocked",
         "media-ports-blocked",
+        "stun-unreachable",
         "turn-unreachable",
         "turn-credentials-rejected",
         "turn-credentials-expired",
@@ -280,7 +281,7 @@ async def test_ice_no_candidates(trickle: bool) -> None:
     async with Sandbox(["ice-no-candidates"], trickle=trickle) as sandbox, caller() as me:
         asked: list[aiortc_taps.Address] = []
 
-        def keep(_: bytes, address: aiortc_taps.Address) -> bool:
+        def keep(_: bytes, address: aiortc_taps.Address, _sent: bool) -> bool:
             asked.append(address)
             return True
 
@@ -332,7 +333,7 @@ async def test_dtls_failed() -> None:
     async with Sandbox(["dtls-failed"]) as sandbox, signaling(sandbox) as socket, caller() as me:
         kinds: list[int] = []
 
-        def keep(data: bytes, _: aiortc_taps.Address) -> bool:
+        def keep(data: bytes, _: aiortc_taps.Address, _sent: bool) -> bool:
             kinds.append(data[0])
             return True
 

@@ -7,6 +7,7 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
 import uuid
 from contextlib import AsyncExitStack
 from email.utils import parsedate_to_datetime
@@ -19,6 +20,7 @@ import pytest
 from polyai_diag.media.aiortc_taps import RtpArrival
 from polyai_diag.sandbox import Sandbox
 from polyai_diag.sandbox.echo import Echo
+from polyai_diag.sandbox.faults import Fault
 from polyai_diag.secret import Secret
 from polyai_diag.stun_message import looks_like_stun
 from polyai_diag.target import LEGACY_MODES
@@ -224,6 +226,38 @@ async def test_an_echo_that_cannot_send_drops_what_is_too_much() -> None:
     for number in range(1000):
         echo.on_packet(RtpArrival(0.0, number, number * 960, 96, 1, b"\xfc\xff\xfe"))
     assert echo.track.queue.qsize() == 64
+
+
+@in_loop
+async def test_a_gateway_that_trickles_late() -> None:
+    fault = Fault("It takes its time.", gateway={"trickle_after_s": 0.3})
+    sandbox = Sandbox([fault], trickle=True)
+    async with sandbox, signaling(sandbox) as socket, caller() as me:
+        answer = await socket.offer(me.sdp)
+        answered_s = time.monotonic()
+        assert "a=candidate:" not in answer["data"]["sdp"]
+        assert (await socket.receive())["data"]["candidate"].startswith("candidate:")
+        assert 0.25 < time.monotonic() - answered_s < 2
+
+
+@in_loop
+async def test_a_socket_that_closes_waits_for_no_candidates() -> None:
+    fault = Fault("It takes its time.", gateway={"trickle_after_s": 60})
+    async with Sandbox([fault], trickle=True) as sandbox, caller() as me:
+        async with signaling(sandbox) as socket:
+            await socket.offer(me.sdp)
+        await until(lambda: sandbox.active_calls == 0)
+
+
+@in_loop
+async def test_an_answer_in_other_words() -> None:
+    rewritten = ((r"^a=sendrecv", "a=inactive"), (r" opus/48000/2", " opus/16000"))
+    fault = Fault("Other words.", gateway={"answer_rewritten": rewritten})
+    async with Sandbox([fault]) as sandbox, signaling(sandbox) as socket, caller() as me:
+        sdp = (await socket.offer(me.sdp))["data"]["sdp"]
+    assert "a=inactive\r\n" in sdp
+    assert " opus/16000\r\n" in sdp
+    assert "a=sendrecv" not in sdp
 
 
 @in_loop

@@ -10,7 +10,7 @@ import pytest
 from polyai_diag.media.opus import FRAME_SAMPLES, SAMPLE_RATE_HZ, decode_all, encode
 from polyai_diag.sandbox import Sandbox
 from polyai_diag.sandbox.settings import SoundFaults
-from polyai_diag.sandbox.sound import CUT_EVERY_MS, SoundWay
+from polyai_diag.sandbox.sound import SoundWay
 from tests.aio import in_loop_for
 from tests.sandbox.caller import caller, level_dbfs, signaling, tone
 
@@ -103,7 +103,7 @@ def test_speed_raises_the_pitch_and_leaves_no_gap(speed: float) -> None:
 def test_cuts_are_as_long_and_as_many() -> None:
     cut, _ = _carried(_noise(3), cut_ms=60)
     windows = np.abs(cut[: len(cut) // 240 * 240, 0]).reshape(-1, 240).max(axis=1) < 0.005
-    assert int(windows.sum()) * 5 == pytest.approx(3000 / CUT_EVERY_MS * 60, rel=0.25)
+    assert int(windows.sum()) * 5 == pytest.approx(3000 / SoundFaults().cut_every_ms * 60, rel=0.25)
 
 
 def test_hum_is_at_50_hz_and_as_loud() -> None:
@@ -121,6 +121,85 @@ def test_an_echo_comes_when_it_should() -> None:
     late = sound - plain
     assert np.abs(np.argmax(np.abs(late[:, 0])) - np.argmax(np.abs(plain[:, 0])) - 5760) < 240
     assert 20 * np.log10(np.abs(late).max() / np.abs(plain).max()) == pytest.approx(-20, abs=4)
+
+
+@pytest.mark.parametrize(
+    ("faults", "hz"), [({"hum_hz": 60}, 60), ({"hum_harmonics": ((2, 1.0),)}, 100)]
+)
+def test_another_hum(faults: dict[str, Any], hz: float) -> None:
+    hum, _ = _carried(np.zeros((96_000, 2), np.float32), hum_dbfs=-30, **faults)
+    assert _loudest_hz(hum) == pytest.approx(hz, abs=0.5)
+
+
+def test_a_telephone_keeps_its_band_alone() -> None:
+    sound = _noise(1)
+    narrow, _ = _carried(sound, g711=True)
+    assert _above_db(narrow, 3700) < -25
+    below = sound - _carried(sound, g711=True, gain_db=0)[0][: len(sound)]
+    assert level_dbfs(below) > -40  # it is another sound
+    low, _ = _carried(tone(1, 100), g711=True)
+    assert level_dbfs(low[9600:-9600]) < -40
+    middle, _ = _carried(tone(1), g711=True)
+    assert level_dbfs(middle[9600:-9600]) == pytest.approx(-20, abs=0.5)
+
+
+@pytest.mark.parametrize("faults", [{"clips_at": 0.05}, {"dead_zone": 0.05}, {"bits": 4}])
+def test_what_else_distorts(faults: dict[str, Any]) -> None:
+    bent, _ = _carried(tone(1), **faults)
+    assert _above_db(bent, 1500) > -25
+    assert np.abs(bent[9600:-9600]).max() < 0.2
+
+
+@pytest.mark.parametrize("faults", [{"noise_dbfs": -30}, {"idle_noise_dbfs": -30}])
+def test_noise_is_as_loud(faults: dict[str, Any]) -> None:
+    noise, _ = _carried(np.zeros((48_000, 2), np.float32), **faults)
+    assert level_dbfs(noise[9600:-9600]) == pytest.approx(-30, abs=1.5)
+
+
+def test_each_channel_has_a_gain_of_its_own() -> None:
+    out, _ = _carried(tone(1), channel_gains=(1, -0.1))
+    assert level_dbfs(out[9600:-9600, 1:]) == pytest.approx(-40, abs=1)
+    assert float(out[9600:-9600, 0] @ out[9600:-9600, 1]) < 0
+
+
+def test_a_cut_may_repeat_what_was_heard() -> None:
+    ramp = np.linspace(0, 1, 48_000)[:, None] * tone(1)
+    repeated, _ = _carried(ramp.astype(np.float32), cut_ms=40, cut_every_ms=500, repeats_cut=True)
+    cut, _ = _carried(ramp.astype(np.float32), cut_ms=40, cut_every_ms=500)
+    within = slice(24_000 + 600, 24_000 + 1700)
+    assert level_dbfs(cut[within]) < -50
+    assert level_dbfs(repeated[within]) > -30
+
+
+def test_packets_that_are_left_out_leave_no_gap_in_the_sequence() -> None:
+    _, timestamps = _carried(tone(1), leaves_out_every=10)
+    steps = np.diff(timestamps) // FRAME_SAMPLES
+    assert sorted(set(steps)) == [1, 2]
+    assert len(timestamps) == 45
+
+
+@pytest.mark.parametrize(("mono", "bit_rate"), [(True, 24_000), (False, 48_000)])
+def test_opus_may_be_another(mono: bool, bit_rate: int) -> None:
+    way = SoundWay(SoundFaults(mono=mono, bit_rate=bit_rate, application="voip"))
+    noise = encode(_noise(2))
+    packets = [p for n, payload in enumerate(noise) for p in way.carry(payload, n * FRAME_SAMPLES)]
+    assert 8 * sum(len(p) for p, _ in packets) / 2 == pytest.approx(bit_rate, rel=0.25)
+    assert {bool(payload[0] & 4) for payload, _ in packets} == {not mono}  # RFC 6716 §3.1
+
+
+def test_a_fault_of_the_sound_begins_and_comes_and_goes() -> None:
+    out, _ = _carried(tone(3), gain_db=-40, begins_s=1, comes_and_goes_s=0.5)
+    levels = [level_dbfs(part[4800:-4800]) for part in np.array_split(out, 6)]
+    assert [round(level, -1) for level in levels] == [-20, -20, -60, -20, -60, -20]
+
+
+def test_what_was_lost_before_may_be_concealed() -> None:
+    way = SoundWay(SoundFaults(conceals_loss=True))
+    kept = [(n, p) for n, p in enumerate(encode(tone(0.5))) if n not in (10, 11)]
+    sent = [packet for n, p in kept for packet in way.carry(p, n * FRAME_SAMPLES)]
+    assert set(np.diff([timestamp for _, timestamp in sent])) == {FRAME_SAMPLES}
+    heard = decode_all(payload for payload, _ in sent)
+    assert level_dbfs(heard[10 * 960 + 600 : 12 * 960]) > -30
 
 
 def test_what_was_lost_before_stays_a_gap() -> None:

@@ -11,7 +11,10 @@ from aiortc import RTCConfiguration, RTCPeerConnection
 from polyai_diag.media import aiortc_taps as taps
 from polyai_diag.media.opus import decode_all, encode, silence_packet
 from polyai_diag.media.tracks import PacketTrack
+from polyai_diag.target import IceServer
 from tests.aio import in_loop
+
+PACKETS = 25  # half a second: of the first four aiortc has made frames long since
 
 
 async def _connected() -> tuple[RTCPeerConnection, RTCPeerConnection, PacketTrack]:
@@ -23,6 +26,21 @@ async def _connected() -> tuple[RTCPeerConnection, RTCPeerConnection, PacketTrac
         await callee.setRemoteDescription(caller.localDescription)
         await callee.setLocalDescription(await callee.createAnswer())
     return caller, callee, track
+
+
+@in_loop
+async def test_the_first_stun_and_turn_urls_are_used_ipv6_addresses_too() -> None:
+    caller = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    caller.addTrack(PacketTrack(silence_packet()))
+    turn = ["turns:[::1]:5?transport=udp", "TURNS:[::1]:6?transport=TCP", "turn:192.0.2.1"]
+    servers = [IceServer(["stun:[2001:db8::1]", "stun:192.0.2.1"]), IceServer(turn, "a", "b")]
+    taps.use_ice_servers(caller, servers)
+    connection = taps.ice_connection(caller)
+    assert connection.stun_server == ("2001:db8::1", 3478)
+    assert connection.turn_server == ("::1", 6)
+    assert (connection.turn_transport, connection.turn_ssl) == ("tcp", True)
+    assert (connection.turn_username, connection.turn_password) == ("a", "b")
+    await caller.close()
 
 
 @in_loop
@@ -65,12 +83,12 @@ async def test_packets_pass_as_encoded_and_are_tapped_on_the_wire() -> None:
 @in_loop
 async def test_filtered_datagrams_are_swallowed_both_ways() -> None:
     caller, callee, _ = await _connected()
-    seen: list[tuple[str, int]] = []
+    seen: list[bool] = []
     enough = asyncio.Event()
 
-    def refuse(data: bytes, address: tuple[str, int]) -> bool:
-        seen.append(address)
-        if len(seen) == 4:
+    def refuse(_data: bytes, _address: taps.Address, sent: bool) -> bool:
+        seen.append(sent)
+        if len(seen) >= 4 and set(seen) == {True, False}:
             enough.set()
         return False
 
@@ -106,3 +124,31 @@ async def test_silence_decodes_to_silence() -> None:
     sound = decode_all([silence_packet()] * 10)
     assert sound.shape == (9600, 2)
     assert float(np.abs(sound).max()) == pytest.approx(0, abs=1e-3)
+
+
+@pytest.mark.parametrize("spared", [False, True])
+@in_loop
+async def test_decoding_is_spared_and_the_statistics_are_kept(spared: bool) -> None:
+    caller, callee, _ = await _connected()
+    receiver = callee.getReceivers()[0]
+    enough = asyncio.Event()
+    arrived: list[taps.RtpArrival] = []
+
+    def keep(packet: taps.RtpArrival) -> None:
+        arrived.append(packet)
+        if len(arrived) == PACKETS:
+            enough.set()
+
+    taps.tap_rtp(receiver, keep)
+    if spared:
+        taps.spare_decoding(receiver)
+    try:
+        await caller.setRemoteDescription(callee.localDescription)
+        async with asyncio.timeout(10):
+            await enough.wait()
+        assert receiver.track._queue.empty() == spared  # type: ignore[attr-defined]
+        stats = (await receiver.getStats()).values()
+        assert [s.packetsReceived for s in stats if s.type == "inbound-rtp"] == [len(arrived)]
+    finally:
+        await caller.close()
+        await callee.close()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.bench.accuracy import ACCURACY
-from tests.bench.accuracy_cases import CASES, Missed, Variation
+from tests.bench.accuracy_cases import CASES, Missed, Variation, delay_level_and_noise
 from tests.bench.healthy import Healthy, findings
 
 if TYPE_CHECKING:
@@ -29,6 +29,18 @@ def test_an_artefact_of_known_size_is_measured(
         else:
             assert error is not None, f"{metric}: not measured"
             assert error <= accuracy.quick, metric
+
+
+def test_noise_is_measured_as_it_came_whatever_the_codec_took() -> None:
+    hybrid = Variation(1, thorough=False, loss=0.0)
+    missed = dict(delay_level_and_noise(hybrid))
+    for metric in ("noise floor (hybrid)", "SNR (hybrid)", "third octaves (hybrid)"):
+        error = missed[metric]
+        assert error is not None
+        assert error <= ACCURACY[metric].quick, metric
+    taken = missed["noise SILK takes, worst third octave"]
+    assert taken is not None
+    assert 3 < taken <= ACCURACY["noise SILK takes, worst third octave"].quick
 
 
 @pytest.mark.parametrize("seed", range(8))

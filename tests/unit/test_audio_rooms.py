@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from polyai_diag.analysis.audio.channels import channel_class
-from polyai_diag.analysis.audio.loopback import analyze_loopback
+from polyai_diag.analysis.audio.loopback import LoopbackFacts, analyze_loopback
 from polyai_diag.analysis.audio.masking import Heard, one_channel, runs, settled, trusted
 from polyai_diag.analysis.audio.noise import Quiet
+from polyai_diag.analysis.audio.response import Response
 from polyai_diag.analysis.audio.signal import SAMPLE_RATE_HZ, probe_signal
 from polyai_diag.analysis.audio.speech import ACTIVE_DBFS, prompt_signal, speech
 from tests.bench import artefacts as make
@@ -152,17 +153,70 @@ def test_a_constant_and_noise_where_nothing_was_sent() -> None:
     quiet = Quiet((noise.astype(np.float32),), 48_000)
     assert quiet.constant() == pytest.approx(-0.02, abs=1e-4)
     assert quiet.level_dbfs() == pytest.approx(-60, abs=0.1)
-    assert quiet.hum(None) is None
+    assert quiet.hum(None) == (None, True)
 
 
 @pytest.mark.parametrize("mains_hz", [50.0, 60.0])
 def test_hum_is_told_by_its_comb(mains_hz: float) -> None:
     line = make.hum(33_600, mains_hz, {2: -50.0, 4: -56.0, 5: -50.0})
     noise = np.random.default_rng(2).normal(0, 1e-4, (33_600, 2))
-    hum = Quiet(((noise + line[:, None]).astype(np.float32),), 33_600).hum(None)
+    hum, known = Quiet(((noise + line[:, None]).astype(np.float32),), 33_600).hum(None)
+    assert known
     assert hum is not None
     assert hum.mains_hz == mains_hz
     assert hum.level_dbfs == pytest.approx(10 * np.log10(2 * 10**-5 + 10**-5.6), abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("levels", "lost_db", "expected"),
+    [
+        ({1: -50.0, 2: -50.0}, -6.0, 10 * np.log10(10**-4.4 + 10**-5)),
+        ({1: -50.0, 2: -50.0}, None, None),
+        ({1: -75.0, 2: -50.0}, None, -50.0),
+        ({1: -99.0}, None, "none"),
+    ],
+)
+def test_a_fundamental_is_given_back_what_the_path_took_where_that_is_known(
+    levels: dict[int, float], lost_db: float | None, expected: float | str | None
+) -> None:
+    line = make.hum(33_600, 50.0, levels)
+    noise = np.random.default_rng(2).normal(0, 1e-7, (33_600, 2))
+    response = Response((50.0, 71.0, 100.0), (lost_db, lost_db, 0.0))
+    quiet = Quiet(((noise + line[:, None]).astype(np.float32),), 33_600)
+    hum, known = quiet.hum(response)
+    assert known == (expected is not None)
+    if isinstance(expected, float):
+        assert hum is not None
+        assert hum.level_dbfs == pytest.approx(expected, abs=0.1)
+    else:
+        assert hum is None
+
+
+def test_half_a_second_of_silence_shows_no_hum() -> None:
+    assert Quiet((np.zeros((24_000, 2), np.float32),), 33_600).hum(None) == (None, False)
+    assert Quiet((), 33_600).hum(None) == (None, False)
+
+
+def _echo_heard_without_the_sweep(delay_ms: float, level_db: float) -> LoopbackFacts:
+    sound = make.with_echo(make.tailed(SIGNAL.pcm), delay_ms, level_db)
+    lost = np.zeros(len(sound), bool)
+    lost[SIGNAL.sweep] = True
+    return analyze_loopback(SIGNAL, np.where(lost[:, None], np.float32(0), sound), lost)
+
+
+@pytest.mark.parametrize(("delay_ms", "level_db"), [(20, -30), (60, -48)])
+def test_without_the_sweep_the_chirps_tell_an_echo_late_or_loud(
+    delay_ms: float, level_db: float
+) -> None:
+    facts = _echo_heard_without_the_sweep(delay_ms, level_db)
+    assert facts.echo is not None
+    assert facts.echo.level_db == pytest.approx(level_db, abs=0.3)
+
+
+def test_without_the_sweep_an_early_weak_echo_is_not_measured() -> None:
+    facts = _echo_heard_without_the_sweep(20, -45)
+    assert facts.echo is None
+    assert "echo" in facts.not_measured
 
 
 @pytest.mark.parametrize(("delay_ms", "level_db"), [(12, -20), (37.3, -40), (150, -55)])
@@ -175,6 +229,38 @@ def test_an_echo(delay_ms: float, level_db: float) -> None:
 
 def test_no_echo_in_what_has_none() -> None:
     assert analyze_loopback(SIGNAL, make.tailed(SIGNAL.pcm)).echo is None
+
+
+def test_a_piece_that_stands_there_twice_is_no_echo() -> None:
+    """As where a gateway makes up for a lost packet with the one before."""
+    sound = SIGNAL.pcm.copy()
+    begins = SIGNAL.chirp_starts[1] + 4800
+    sound[begins : begins + 1920] += 0.7 * sound[begins - 1920 : begins]
+    assert analyze_loopback(SIGNAL, make.tailed(sound)).echo is None
+
+
+def test_what_keeps_no_waveform_has_no_cuts_but_silence() -> None:
+    """Codecs of few bits keep the sound of noise, and not its shape."""
+    sound, noise = SIGNAL.pcm.copy(), SIGNAL.noise
+    other = np.roll(sound[noise], 7000, axis=0)
+    sound[noise] = other
+    assert analyze_loopback(SIGNAL, sound).dropouts == ()
+    sound[noise.start + 30_000 : noise.start + 35_000] = 0
+    (dropout,) = analyze_loopback(SIGNAL, sound).dropouts
+    assert dropout.kind == "silence"
+    assert dropout.ms == pytest.approx(104, abs=15)
+
+
+def test_a_click_spoils_a_tone_once_and_distortion_always() -> None:
+    sound = SIGNAL.pcm.copy()
+    sound[SIGNAL.tone.start + 20_000 : SIGNAL.tone.start + 20_960] = 0
+    clicked = analyze_loopback(SIGNAL, sound)
+    bent = analyze_loopback(SIGNAL, np.asarray(np.tanh(20 * SIGNAL.pcm) / 20, np.float32))
+    for facts, always in ((clicked, False), (bent, True)):
+        assert facts.thd_n_db is not None
+        assert facts.typical_thd_n_db is not None
+        assert facts.thd_n_db > -20
+        assert (facts.typical_thd_n_db > -20) is always
 
 
 def test_what_lost_packets_carried_is_not_measured_and_says_so() -> None:

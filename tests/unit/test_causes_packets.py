@@ -97,7 +97,8 @@ def test_round_trips_of_servers_count_together() -> None:
     turn = step("turn", urls=[server("turn:a.example.net", 8, 50, "udp")])
     finding = found(stun, turn)["packet-loss"]
     assert finding.severity is Severity.CRITICAL
-    assert [e.step for e in finding.evidence] == ["turn", "stun", "stun"]
+    assert [e.step for e in finding.evidence] == ["turn", "stun", "stun", "stun"]
+    assert "Control: packets to 2 servers elsewhere are lost as well" in texts(finding)
     assert "Out and back, STUN to stun:a.example.net:3478: 5 of 25 lost" in texts(finding)
     assert "packet-loss" not in found(step("stun", servers=[server(GATEWAY_STUN, 5, 25)]))
 
@@ -192,6 +193,19 @@ def test_a_long_way_is_a_warning_and_never_critical(
     assert finding is None or finding.severity is Severity.WARNING
 
 
+def test_a_way_that_gets_long() -> None:
+    late = {"rtt_late_ms": 402.0, "rtt_late_interval_ms": [400.0, 410.0]}
+    finding = found(call(checked(1, 402, **late)))["high-latency"]
+    assert "In the later half of the call 402 ms" in finding.evidence[0].text
+    assert "high-latency" not in found(call(checked(1, 402, rtt_late_interval_ms=[150, 402])))
+
+
+@pytest.mark.parametrize(("own_ms", "named"), [(None, True), (1.0, True), (9.0, False)])
+def test_what_this_machine_makes_uneven_is_no_jitter(own_ms: float | None, named: bool) -> None:
+    uneven = {"jitter_ms": 36.0, "jitter_interval_ms": [35.0, 38.0], "own_jitter_ms": own_ms}
+    assert ("high-jitter" in found(call({**checked(1, 2, spread_ms=30.0), **uneven}))) is named
+
+
 @pytest.mark.parametrize(
     ("low_ms", "spread_ms", "severity"),
     [
@@ -223,7 +237,7 @@ def test_what_the_gateway_has_sent_is_lost_on_the_way() -> None:
     counts = {"packets_lost": 0, "packets_counted": 150, "rtt_ms": 20.0}
     named = found(nothing_came(gateway_packets_sent=140, gateway_reports=counts))
     assert list(named) == ["no-audio-received"]
-    assert "The gateway reports 140 packets sent" in texts(named["no-audio-received"])
+    assert "Control: the gateway has sent 140 packets" in texts(named["no-audio-received"])
 
 
 def test_an_echo_of_nothing_is_explained_by_what_does_not_arrive() -> None:

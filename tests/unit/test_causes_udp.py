@@ -60,7 +60,7 @@ def test_tls_to_the_same_host_is_the_better_control() -> None:
 def test_the_gateway_is_the_weaker_control() -> None:
     online = step("gateway", saw("tcp_connect", "192.0.2.9:443", host="gateway.test"))
     named = found(online, step("stun", binding(ONE, SILENT), binding(OTHER, SILENT)))
-    assert "Control (weaker)" in texts(named["udp-blocked"])
+    assert "a weaker control" in texts(named["udp-blocked"])
 
 
 def test_one_operator_is_not_enough() -> None:
@@ -82,7 +82,9 @@ def test_the_gateways_media_are_an_operator() -> None:
 def test_without_a_control_it_is_said_that_there_is_none() -> None:
     named = found(step("stun", binding(ONE, SILENT), binding(OTHER, SILENT), tcp(OTHER, SILENT)))
     assert list(named) == ["stun-unreachable"]
-    assert "there is no control" in texts(named["stun-unreachable"])
+    assert "Nothing was there to compare with: it may be the server" in texts(
+        named["stun-unreachable"]
+    )
 
 
 def test_what_went_through_a_proxy_is_no_control() -> None:
@@ -230,6 +232,21 @@ def test_it_explains_a_failed_call_only_where_nothing_public_is_offered(
     named = found(SYMMETRIC, ice_failed(*remotes), ice_urls=["turn:x.test:3478"])
     assert ("symmetric-nat" in named["ice-failed"].explained_by) is explained
     assert (named["symmetric-nat"].severity is Severity.CRITICAL) is explained
+
+
+@pytest.mark.parametrize(("kind", "explained"), [("srflx", True), ("host", False)])
+def test_it_explains_why_nothing_direct_reaches_a_gateway_behind_nat(
+    kind: str, explained: bool
+) -> None:
+    relayed = {"local_type": "relay", "remote_type": kind, "remote_address": "20.42.0.9:5000"}
+    seen = [
+        saw("ice_connect", "gateway", pairs=[{**relayed, "state": "succeeded"}]),
+        saw("direct_check", "gateway", Failure.GENERIC_TIMEOUT, asked=["20.42.0.9:5000"]),
+    ]
+    call = step("call", *seen, nominated={"local_type": "relay"})
+    stun = step("stun", saw("stun_binding", "stun:192.0.2.1:3478"))
+    named = found(SYMMETRIC, stun, call)
+    assert ("symmetric-nat" in named["media-ports-blocked"].explained_by) is explained
 
 
 @pytest.mark.parametrize(

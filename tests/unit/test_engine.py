@@ -42,7 +42,7 @@ def _catalogue_of_its_own() -> Iterator[None]:
 
 def _enter(cause_id: str, operation: str, **row: Any) -> None:
     """Enter a cause that holds wherever `operation` failed."""
-    row = {"layer": Layer.UDP, "breaks": ("call",), "acts": Actor.NETWORK, **row}
+    row = {"layer": Layer.UDP, "breaks": ("call",), "acts": Actor.GATEWAY, **row}
     row = {"title": cause_id, "remedy": "Mend.", **row}
 
     @cause(cause_id, **row)

@@ -19,11 +19,11 @@ PACKAGE = Path(__file__).parents[2] / "polyai_diag"
 MAX_LINES = 400
 
 FLOORS = {
-    0: ("model", "target", "failures", "secret"),
+    0: ("model", "target", "failures", "secret", "our_bug"),
     1: ("protocol", "analysis", "causes", "redact", "stun_message"),
-    2: ("probes", "media"),
+    2: ("probes", "media", "files"),
     3: ("steps",),
-    4: ("environment", "plan", "runner"),
+    4: ("environment", "plan", "runner", "step_tasks"),
     5: ("__init__", "__main__", "api", "cli", "notebook", "report", "verify"),
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}

@@ -130,7 +130,29 @@ def test_sizes_that_vanish(steps: list[Any], roots: set[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("relay", "said"), [(None, "Control not made"), ("udp", "Control not made"), ("tls", "hidden")]
+    ("operation", "explained"), [("tls_handshake", True), ("tcp_connect", False)]
+)
+def test_turn_whose_tls_stalls_is_out_of_reach_for_the_size_of_packets(
+    operation: str, explained: bool
+) -> None:
+    url = "turns:192.0.2.1:443?transport=tcp"
+    stalled = saw(operation, "192.0.2.1:443", Failure.GENERIC_TIMEOUT, url=url)
+    lost = probed("signaling", largest_bytes=576, failing_bytes=1500)
+    found = named(step("gateway", lost), step("turn", stalled))
+    assert ("mtu-blackhole" in found["turn-unreachable"].explained_by) is explained
+
+
+def test_a_wrong_fingerprint_is_held_against_the_one_of_its_hash() -> None:
+    agreed = ["sha-256 00:11", "sha-384 22:33", "SHA-256 44:55"]
+    notes = {"fingerprint_shown": "sha-256 66:77", "fingerprints_agreed": agreed}
+    seen = saw("dtls_handshake", "gateway", Failure.DTLS_FINGERPRINT_MISMATCH, **notes)
+    said = text_of(named(step("call", seen))["dtls-failed"])
+    assert "(sha-256 66:77) is not the one agreed (sha-256 00:11, SHA-256 44:55)" in said
+
+
+@pytest.mark.parametrize(
+    ("relay", "said"),
+    [(None, "relay-only over TLS, would tell"), ("udp", "would tell"), ("tls", "Control: hidden")],
 )
 def test_dtls_says_which_control_it_has(relay: str | None, said: str) -> None:
     seen = saw("dtls_handshake", "gateway", Failure.GENERIC_TIMEOUT, relay_transport=relay)

@@ -50,7 +50,7 @@ def test_nothing_gives_nothing() -> None:
 
 @pytest.mark.parametrize("first", [0, 1000, 2**31 - 5000, 2**32 - 5000])
 def test_packets_in_order_give_the_sound_across_the_wrap(first: int) -> None:
-    sound, start_s, _ = place(_arrivals(first, first_number=2**16 - 9))
+    sound, start_s, *_ = place(_arrivals(first, first_number=2**16 - 9))
     whole = _whole()
     assert np.array_equal(sound[: len(whole)], whole)
     assert not sound[len(whole) :].any()
@@ -72,6 +72,27 @@ def test_a_gap_stays_silent_where_it_is() -> None:
     whole = _whole()
     assert np.array_equal(sound[: 10 * FRAME_SAMPLES], whole[: 10 * FRAME_SAMPLES])
     assert np.allclose(sound[20 * 960 : 40 * 960], whole[20 * 960 : 40 * 960], atol=0.02)
+
+
+def test_each_sample_knows_which_codec_carried_it() -> None:
+    arrivals = _arrivals()
+    (silk,) = encode(np.zeros((FRAME_SAMPLES, 1), np.float32), bit_rate=12_000, application="voip")
+    arrivals[5] = arrivals[5]._replace(payload=silk)
+    carried = place([a for n, a in enumerate(arrivals) if n != 10]).silk_khz
+    frames = carried[: FRAMES * FRAME_SAMPLES].reshape(FRAMES, -1)
+    assert [set(frame.tolist()) for frame in frames[4:7]] == [{0}, {16}, {0}]
+    assert set(frames[10].tolist()) == {-1}
+    assert set(carried[FRAMES * FRAME_SAMPLES :].tolist()) == {-1}
+
+
+def test_what_was_lost_is_told_from_what_was_not_sent() -> None:
+    arrivals = [a for n, a in enumerate(_arrivals()) if n not in (10, 11, 30)]
+    sent_on = [a._replace(sequence_number=(a.sequence_number - 2) % 2**16)
+               if n >= 10 else a for n, a in enumerate(arrivals)]  # fmt: skip
+    _, _, lost, unsent, _ = place(sent_on)
+    frames = [mask[: FRAMES * 960].reshape(FRAMES, 960).all(axis=1) for mask in (lost, unsent)]
+    assert [np.flatnonzero(frame).tolist() for frame in frames] == [[30], [10, 11]]
+    assert (lost.sum(), unsent.sum()) == (960, 2 * 960)
 
 
 def test_the_fastest_packet_sets_the_start() -> None:
@@ -96,7 +117,7 @@ def test_a_stray_packet_of_another_sender_does_not_take_over() -> None:
 def test_after_a_change_of_sender_the_longer_part_is_heard() -> None:
     arrivals = _arrivals()
     changed = [a._replace(ssrc=2) if n < 15 else a for n, a in enumerate(arrivals)]
-    sound, start_s, _ = place(changed)
+    sound, start_s, *_ = place(changed)
     assert len(sound) == (25 + 5) * FRAME_SAMPLES
     assert start_s == pytest.approx(50 + 15 * 0.02)
 
@@ -107,7 +128,7 @@ def test_a_forged_timestamp_costs_no_memory_and_nothing_else(ahead: int, at: int
     arrivals = _arrivals()
     forged = arrivals[at]._replace(timestamp=(arrivals[at].timestamp + ahead) % 2**32)
     tracemalloc.start()
-    sound, start_s, _ = place([*arrivals[:at], forged, *arrivals[at + 1 :]])
+    sound, start_s, *_ = place([*arrivals[:at], forged, *arrivals[at + 1 :]])
     _, peak_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak_bytes < 5_000_000

@@ -68,6 +68,12 @@ def test_a_bad_token_explains_a_close_where_nobody_takes_it(taken: bool, roots: 
     assert "token-expired" in root_causes(findings)
 
 
+def test_a_token_that_no_header_can_carry_is_why_there_are_no_ice_servers() -> None:
+    token = step("token", saw("token_read", "token", Failure.TOKEN_MISSING, detail="none"))
+    fetched = saw("ice_servers_fetch", ICE_SERVERS, Failure.TOKEN_MALFORMED)
+    assert root_causes(judge(record(token, step("gateway", fetched)))) == ("token-missing",)
+
+
 def test_a_token_that_the_offer_shows_good_is_not_rejected() -> None:
     fetched = saw("ice_servers_fetch", ICE_SERVERS, Failure.HTTP_STATUS, status=401)
     findings = judge(record(step("gateway", fetched), step("signaling", _answer())))

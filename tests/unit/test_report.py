@@ -51,6 +51,7 @@ def test_the_keys_stand_in_their_order_with_the_verdict_first_to_read() -> None:
         "step": "token",
         "observation": 0,
         "text": "The token: expired 5 min ago",
+        "control": False,
     }
     assert "„abgelaufen“" in Report(FAILED).to_json()
 

@@ -23,9 +23,10 @@ TOP = {
 }  # fmt: skip
 FINDING = {
     "id", "severity", "title", "summary", "evidence", "remedy", "reference", "guide",
-    "explained_by",
+    "explained_by", "flaky",
 }  # fmt: skip
-EVIDENCE = {"step", "observation", "text"}
+EVIDENCE = {"step", "observation", "text", "control"}
+FLAKY = {"failed", "asked"}
 STEP = {"name", "status", "reason", "started_ms", "duration_ms", "data", "observations"}
 OBSERVATION = {"operation", "endpoint", "started_ms", "duration_ms", "failure", "notes"}
 HANDOVER = {"customer", "network", "gateway"}
@@ -67,7 +68,7 @@ def test_the_schema_requires_every_public_key() -> None:
     kinds = _shipped()["$defs"]
     wanted = {"Document": TOP, "Finding": FINDING, "Evidence": EVIDENCE, "StepResult": STEP,
               "Observation": OBSERVATION, "CallIds": CALL,
-              "Handover": HANDOVER}  # fmt: skip
+              "Handover": HANDOVER, "Flaky": FLAKY}  # fmt: skip
     for kind, keys in wanted.items():
         assert set(kinds[kind]["properties"]) == keys
         assert set(kinds[kind]["required"]) == keys

@@ -23,6 +23,9 @@ HEALTHY: dict[str, Any] = {
     "dropouts": [],
     "hum": None,
     "echo": None,
+    "weak": [],
+    "left_out": 0,
+    "typical_thd_n_db": None,
     "drift_ppm": 3.0,
     "drift_uncertainty_ppm": 5.0,
 }
@@ -139,6 +142,79 @@ def test_clipping_behind_a_codec_shows_in_a_level_or_in_a_crowd() -> None:
 )
 def test_what_stays_within_its_limit_is_no_finding(change: dict[str, Any]) -> None:
     assert _named("audio_loopback", {**HEALTHY, **change}) == []
+
+
+CUTS = [{"at_s": 5.1, "ms": 40.0, "kind": "abrupt"}, {"at_s": 5.6, "ms": 20.0, "kind": "silence"}]
+
+
+def _lost_there(lost: int) -> dict[str, Any]:
+    reports = {"packets_lost": lost, "packets_counted": 400}
+    return {"packets_sent": 420, "compared_s": 1.1, "gateway_reports": reports}
+
+
+@pytest.mark.parametrize(("lost", "named"), [(0, True), (1, True), (8, False), (30, False)])
+def test_cuts_that_loss_on_the_way_there_accounts_for(lost: int, named: bool) -> None:
+    found = _named("audio_loopback", {**HEALTHY, "dropouts": CUTS, **_lost_there(lost)})
+    assert (found == ["audio-dropouts"]) is named
+
+
+def test_more_cuts_than_were_lost_on_the_way_there() -> None:
+    many = [{"at_s": 5 + n / 3, "ms": 60.0, "kind": "silence"} for n in range(4)]
+    found = _named("audio_loopback", {**HEALTHY, "dropouts": many, **_lost_there(4)})
+    assert found == ["audio-dropouts"]
+
+
+@pytest.mark.parametrize(
+    ("left_out", "lost", "named"), [(4, 0, False), (12, 12, False), (40, 2, True), (40, 0, True)]
+)
+def test_an_echo_that_leaves_out_more_than_was_lost(left_out: int, lost: int, named: bool) -> None:
+    found = _named("audio_loopback", {**HEALTHY, "left_out": left_out, **_lost_there(lost)})
+    assert (found == ["audio-dropouts"]) is named
+
+
+def test_an_echo_leaves_out_what_nobody_reports_on() -> None:
+    assert _named("audio_loopback", {**HEALTHY, "left_out": 40}) == []
+
+
+def _weak(at_s: float, until_s: float, gain_db: float = -35.0, **more: Any) -> dict[str, Any]:
+    both = {"stopped": gain_db < -45, "to_end": False}
+    return {"at_s": at_s, "until_s": until_s, "gain_db": gain_db, **both, **more}
+
+
+def test_a_sound_that_fades_is_too_quiet_and_not_cut() -> None:
+    fading = {"weak": [_weak(2.0, 2.5), _weak(6.0, 6.4)], "dropouts": CUTS}
+    assert _named("audio_loopback", {**HEALTHY, **fading}) == ["audio-too-quiet"]
+    assert _named("audio_loopback", {**HEALTHY, "weak": [_weak(2.0, 2.3)]}) == []
+
+
+def test_a_sound_that_stops_and_comes_back_is_cut() -> None:
+    assert _named("audio_loopback", {**HEALTHY, "weak": [_weak(2.0, 2.5, -80.0)]}) == [
+        "audio-dropouts"
+    ]
+
+
+def test_a_click_in_the_tone_is_no_distortion() -> None:
+    assert _named("audio_loopback", {**HEALTHY, "thd_n_db": -15.0, "typical_thd_n_db": -38.0}) == []
+
+
+@pytest.mark.parametrize(("level_db", "named"), [(-31.0, []), (-8.0, ["echo-heard"])])
+def test_what_is_distorted_resembles_itself_late(level_db: float, named: list[str]) -> None:
+    bent = {"thd_n_db": -11.0, "echo": {"delay_ms": 163.0, "level_db": level_db}}
+    assert _named("audio_loopback", {**HEALTHY, **bent}) == ["audio-distorted", *named]
+
+
+def test_what_is_repeated_is_no_echo() -> None:
+    echo = {"echo": {"delay_ms": 40.0, "level_db": -13.0}}
+    cuts = [{"at_s": 5.1, "ms": 50.0, "kind": "repeat"}]
+    assert _named("audio_loopback", {**HEALTHY, **echo, "dropouts": cuts}) == ["audio-dropouts"]
+    cuts[0]["kind"] = "silence"
+    found = _named("audio_loopback", {**HEALTHY, **echo, "dropouts": cuts})
+    assert found == ["audio-dropouts", "echo-heard"]
+
+
+def test_hum_is_turned_up_with_what_is_too_quiet() -> None:
+    quiet = {"gain_db": -35.0, "hum": {"mains_hz": 50.0, "level_dbfs": -75.0}}
+    assert _named("audio_loopback", {**HEALTHY, **quiet}) == ["audio-too-quiet", "audio-hum"]
 
 
 def test_a_mono_sum_is_a_fault_only_where_stereo_was_agreed() -> None:

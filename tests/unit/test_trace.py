@@ -12,7 +12,8 @@ import pytest
 
 from polyai_diag.failures import Failure
 from polyai_diag.model import Event, Observed, Progress, Status
-from polyai_diag.probes.trace import MAX_ITEMS, MAX_OBSERVATIONS, MAX_TEXT, Trace
+from polyai_diag.probes.bounds import MAX_ITEMS, MAX_TEXT
+from polyai_diag.probes.trace import MAX_OBSERVATIONS, Trace
 from polyai_diag.redact import HIDDEN, Redactor
 from polyai_diag.secret import Secret
 from tests.aio import in_loop

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 BAND_HZ = (300.0, 6500.0)  # where codecs keep the waveform; a hard edge would ring
 EARLIEST_S = 0.008  # before it lies the direct sound's own skirt
 CHIRPS_FROM_S = 0.04  # sooner a chirp still sounds, in another band, and takes the codec's bits
+EARLY_LEAST_DB = -40.0  # that a codec's unrest around a chirp, of -65, moves by no more than 0.5
 NEXT_S = 0.13  # so long before the next sound begins the search ends
 AHEAD = 480
 BESIDE = 144  # 3 ms
@@ -32,6 +33,8 @@ LOBE = 24  # 0.5 ms: an arrival's own width
 STANDS_OUT_DB = 16.0  # over the median of the 6 ms around it; noise alone stays under 13
 LEAST_DB = -56.0  # weaker ones are the codec's, and nobody hears them
 UPSAMPLING = 8
+NEAR = 3  # samples
+RECURS_SHARE = 0.4
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,8 @@ class Echo:
 def find_echo(signal: ProbeSignal, heard: Heard, timing: Timing) -> tuple[Echo | None, bool]:
     """Return the echo that stands out most, if one does, and whether any sound could tell.
 
-    Only what arrived whole tells, with all that an echo of it would need.
+    Only what arrived whole tells, with all that an echo of it would need. Without the sweep, a
+    weak early one is seen and not measured: the chirps blur it.
     """
     furthest = signal.echo_within - round(NEXT_S * SAMPLE_RATE_HZ)
     chirps = [
@@ -60,7 +64,37 @@ def find_echo(signal: ProbeSignal, heard: Heard, timing: Timing) -> tuple[Echo |
     kinds = [_arrivals(heard, chirps, furthest), _arrivals(heard, sweeps, furthest)]
     first = [0 if kinds[1] is None else round(CHIRPS_FROM_S * SAMPLE_RATE_HZ), 0]
     told = [(a, tells) for a, tells in zip(kinds, first, strict=True) if a is not None]
-    return (_strongest(told) if told else None), bool(told)
+    found = _strongest(told) if told else None
+    if found is None or not _recurs(
+        found, heard, (chirps, first[0]), (sweeps, 0), furthest=furthest
+    ):
+        return None, bool(told)
+    if kinds[1] is None and _blurred(found):
+        return None, False
+    return found, True
+
+
+def _blurred(echo: Echo) -> bool:
+    return echo.delay_ms < 1000 * CHIRPS_FROM_S and echo.level_db < EARLY_LEAST_DB
+
+
+def _recurs(
+    echo: Echo,
+    heard: Heard,
+    *kinds: tuple[list[tuple[NDArray[np.float32], float]], int],
+    furthest: int,
+) -> bool:
+    """Whether more than one sound has it: a piece that stands there twice is no echo."""
+    at = round(echo.delay_ms * SAMPLE_RATE_HZ / 1000)
+    near = slice(at - NEAR, at + NEAR + 1)
+    each = [
+        np.abs(arrivals[near]).max()
+        for sounds, tells in kinds
+        for sound in sounds
+        if at >= tells and (arrivals := _arrivals(heard, [sound], furthest)) is not None
+    ]
+    least = RECURS_SHARE * 10 ** (echo.level_db / 20)
+    return sum(bool(height > least) for height in each) >= min(len(each), max(2, len(each) // 3))
 
 
 def _paced_sweep(samples: int, drift_ppm: float) -> NDArray[np.float32]:

@@ -16,6 +16,7 @@ from polyai_diag.analysis.audio.noise import NoiseBands, Quiet
 from polyai_diag.analysis.audio.rate import tone_ratio, undone
 from polyai_diag.analysis.audio.response import Response, SweepResponse, band_centres
 from polyai_diag.analysis.audio.signal import SAMPLE_RATE_HZ
+from polyai_diag.analysis.audio.steadiness import Gains, Weak
 from polyai_diag.analysis.audio.timing import DelayJump, Timing, find_chirps
 from polyai_diag.analysis.audio.tone import PIECE_LEAST, Tone, measure_tone
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from polyai_diag.analysis.audio.carriers import Carriers
     from polyai_diag.analysis.audio.gaps import Dropout
     from polyai_diag.analysis.audio.mains import Hum
     from polyai_diag.analysis.audio.signal import ProbeSignal
@@ -32,6 +34,7 @@ EDGE_S = 0.05
 RATE_OFF_LEAST = 0.002  # no clock drifts so far: another sample rate
 TOO_LITTLE = "too little of what it needs arrived"
 NOT_FOUND = "the probe's chirps did not come back"
+FADED = "the level changed while it sounded"
 JUMPED = "the delay jumped while it sounded"
 WRONG_RATE = "the sound comes back at another sample rate"
 
@@ -62,12 +65,15 @@ class LoopbackFacts:
     dc: float | None = None
     noise_bands: NoiseBands | None = None
     hum: Hum | None = None
+    typical_thd_n_db: float | None = None  # of pieces of 0.2 s, the median
     sinad_db: float | None = None
     snr_db: float | None = None
     speech_gain_db: float | None = None
     response: Response | None = None
     channels: str = NOT_MEASURED
     dropouts: tuple[Dropout, ...] = ()
+    weak: tuple[Weak, ...] = ()
+    compared_s: float = 0.0  # how much of the noise was looked through for them
     masked_share: float = 0.0
     echo: Echo | None = None
     rate_ratio: float | None = None
@@ -75,15 +81,19 @@ class LoopbackFacts:
 
 
 def analyze_loopback(
-    signal: ProbeSignal, received: NDArray[np.float32], lost: NDArray[np.bool_] | None = None
+    signal: ProbeSignal,
+    received: NDArray[np.float32],
+    lost: NDArray[np.bool_] | None = None,
+    carriers: Carriers | None = None,
 ) -> LoopbackFacts:
     """Find the probe signal in what was received, shape (samples, channels), and compare.
 
     `lost` marks the samples that lost packets carried: they, and what the decoder made of the
-    frames right after them, are not measured.
+    frames right after them, are not measured. `carriers` is which of Opus' codecs carried what:
+    without it a change from one to the other passes for up to 12 ppm of drift.
     """
     heard = Heard(one_channel(received), trusted(lost, len(received)))
-    timing = find_chirps(signal, heard)
+    timing = find_chirps(signal, heard, carriers)
     ratio = tone_ratio(heard) if len(timing.sent) < 2 else None
     if ratio is None or abs(ratio - 1) < RATE_OFF_LEAST:
         return _Loopback(signal, received, lost, heard, timing).facts()
@@ -108,6 +118,7 @@ class _Loopback:
         self._timing = timing
         self._heard = self._settled(heard)
         self._sent_tone = self._tone_sent()
+        self._gains = Gains(signal, self._heard, timing) if len(timing.sent) else None
 
     def _settled(self, heard: Heard) -> Heard:
         """Return the same sound, trusted only where the decoder is itself again."""
@@ -135,13 +146,12 @@ class _Loopback:
         found |= self._of_time() | self._of_silence(quiet) | self._of_the_rest()
         found |= self._of_tone(quiet.level_dbfs())
         found |= self._of_sweep(found.get("gain_db"))  # type: ignore[arg-type]
-        found["hum"] = quiet.hum(found["response"])  # type: ignore[arg-type]
-        found["echo"], told = find_echo(self._signal, self._heard, self._timing)
-        reasons = {} if told else {"echo": TOO_LITTLE}
-        if not quiet.shows_hum:
-            reasons["hum"] = TOO_LITTLE
-        if not self._timing.steady(self._signal.sweep):
-            reasons |= dict.fromkeys(_OF_SWEEP, JUMPED)
+        found["hum"], hum_told = quiet.hum(found["response"])  # type: ignore[arg-type]
+        found["echo"], echo_told = find_echo(self._signal, self._heard, self._timing)
+        told = {"hum": hum_told, "echo": echo_told}
+        reasons = {name: TOO_LITTLE for name, known in told.items() if not known}
+        if unsteady := self._unsteady(self._signal.sweep):
+            reasons |= dict.fromkeys(_OF_SWEEP, unsteady)
         if rate_ratio is not None:
             found |= {"rate_ratio": rate_ratio, **dict.fromkeys(_OF_CLOCKS)}
             reasons |= dict.fromkeys(_OF_CLOCKS, WRONG_RATE)
@@ -175,6 +185,7 @@ class _Loopback:
             "gain_db": gain_db,
             "level_dbfs": tone.level_dbfs,
             "thd_n_db": tone.thd_n_db,
+            "typical_thd_n_db": tone.typical_thd_n_db,
             "sinad_db": tone.sinad_db,
             "rate_ratio": tone.frequency_hz / self._sent_tone.frequency_hz,
             "speech_gain_db": self._speech_gain_db(),
@@ -198,7 +209,7 @@ class _Loopback:
         sent = self._signal.pcm[part, 0]
         received, good = self._heard.part(self._timing.shifted(part))
         sweep = SweepResponse(self._signal, self._heard, self._timing)
-        steady = self._timing.steady(part)
+        steady = not self._unsteady(part)
         return {
             "response": sweep.response(gain_db) if steady else None,
             "bandwidth_hz": sweep.bandwidth_hz() if steady else None,
@@ -207,6 +218,12 @@ class _Loopback:
             "received_dbfs": _bands(received * good),
         }
 
+    def _unsteady(self, part: slice) -> str:
+        """Say why a part cannot be compared with what was sent; nothing where it can."""
+        if not self._timing.steady(part):
+            return JUMPED
+        return "" if self._gains is None or self._gains.steady(part) else FADED
+
     def _of_the_rest(self) -> dict[str, object]:
         good = trusted(self._lost, len(self._received), LIKE_S)
         like = self._settled(Heard(self._heard.sound, good))
@@ -214,7 +231,13 @@ class _Loopback:
         return {
             "channels": channel_class(*sides),
             "dropouts": find_dropouts(self._signal, like, self._timing),
+            "compared_s": self._compared_s(like),
+            "weak": () if self._gains is None else self._gains.weak(),
         }
+
+    def _compared_s(self, like: Heard) -> float:
+        _, good = like.part(self._timing.shifted(self._signal.noise))
+        return round(float(good.sum()) / SAMPLE_RATE_HZ, 2)
 
     def _side(self, part: slice) -> NDArray[np.float32]:
         """Return what arrived of one channel's sweep; nothing where half of it was lost."""
@@ -247,9 +270,9 @@ class _Loopback:
 _OF_SWEEP = ("response", "bandwidth_hz")
 _OF_CLOCKS = ("drift_ppm", "drift_uncertainty_ppm")
 _MEASURES = (
-    "offset_samples", "gain_db", "noise_dbfs", "noise_bands", "thd_n_db", "sinad_db", "snr_db",
-    "speech_gain_db", "bandwidth_hz", "response", "drift_ppm", "drift_uncertainty_ppm", "dc",
-    "rate_ratio",
+    "offset_samples", "gain_db", "noise_dbfs", "noise_bands", "thd_n_db", "typical_thd_n_db",
+    "sinad_db", "snr_db", "speech_gain_db", "bandwidth_hz", "response", "drift_ppm",
+    "drift_uncertainty_ppm", "dc", "rate_ratio",
 )  # fmt: skip
 _NONE_MAY_BE_FOUND = ("delay_jumps", "dropouts", "channels", "hum", "echo")  # which is an answer
 

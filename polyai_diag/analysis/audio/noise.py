@@ -30,6 +30,9 @@ HUM_HALF_HZ = 1.5  # mains frequency strays by less than 0.5 Hz, at the third ha
 HUM_OVER_NOISE_DB = 10.0
 HUM_LEAST_DBFS = -90.0
 UNDONE_MOST_DB = 20.0
+FUNDAMENTAL_TAKEN_MOST_DB = 9.0  # by two passes of Opus for voice, at 50 Hz
+UNHARMED_FROM_HZ = 100.0
+DOUBTFUL_MOST = 0.1  # of what is known: 0.4 dB
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,6 @@ class Quiet:
 
     pieces: tuple[NDArray[np.float32], ...]
     sent: int  # samples of silence that were sent
-
-    @property
-    def shows_hum(self) -> bool:
-        """Whether one piece is long enough to tell a harmonic from what lies beside it."""
-        return max(map(len, self.pieces), default=0) >= HUM_PIECE_LEAST
 
     def level_dbfs(self) -> float | None:
         """Return the level of all there is, a constant apart; None where too little arrived."""
@@ -81,15 +79,23 @@ class Quiet:
             tuple(round(c, 1) for c in centres), tuple(round(level, 2) for level in levels)
         )
 
-    def hum(self, response: Response | None) -> Hum | None:
-        """Return the mains' hum with what the path took from its low end given back."""
-        if not self.shows_hum:
-            return None
-        piece = max(self.pieces, key=len)  # alone, for its resolution
+    def hum(self, response: Response | None) -> tuple[Hum | None, bool]:
+        """Return the mains' hum, what the path took from its low end given back; and whether known.
+
+        It is not where no piece is long enough to tell a harmonic from what lies beside it, nor
+        where the response at a fundamental was lost.
+        """
+        long_enough = [piece for piece in self.pieces if len(piece) >= HUM_PIECE_LEAST]
+        if not long_enough:
+            return None, False
+        piece = max(long_enough, key=len)  # alone, for its resolution
         spectrum = _spectrum(piece, np.hanning(len(piece)), HUM_GRID)
-        found = [_comb(*spectrum, mains_hz, response) for mains_hz in MAINS_HZ]
-        level, mains_hz = max(zip(found, MAINS_HZ, strict=True))
-        return Hum(mains_hz, decibels(level)) if decibels(level) > HUM_LEAST_DBFS else None
+        found = [(*_comb(*spectrum, mains_hz, response), mains_hz) for mains_hz in MAINS_HZ]
+        known, doubtful, mains_hz = max(found, key=lambda comb: comb[0] + comb[1])
+        if decibels(known + doubtful) <= HUM_LEAST_DBFS:
+            return None, True
+        sure = doubtful <= DOUBTFUL_MOST * known
+        return (Hum(mains_hz, decibels(known)) if sure else None), sure
 
     def _long(self) -> bool:
         return any(len(piece) >= PIECE_LEAST for piece in self.pieces)
@@ -118,9 +124,12 @@ def _comb(
     power: NDArray[np.float64],
     mains_hz: float,
     response: Response | None,
-) -> float:
-    """Return the mean square of the harmonics that stand out of the noise beside them."""
-    total = 0.0
+) -> tuple[float, float]:
+    """Return the mean square of the harmonics that stand out of the noise beside them.
+
+    And the most that those had of which it is not known how much the path took.
+    """
+    known, doubtful = 0.0, 0.0
     low = frequency_hz < (HARMONICS + 1) * mains_hz
     frequency_hz, power = frequency_hz[low], power[low]
     for number in range(1, HARMONICS + 1):
@@ -128,19 +137,29 @@ def _comb(
         line, beside = away <= HUM_HALF_HZ * 2, (away > 6) & (away <= 15)
         noise = float(np.median(power[beside])) / np.log(2) * int(line.sum())
         carried = float(power[line].sum())
-        if carried > noise * 10 ** (HUM_OVER_NOISE_DB / 10):
-            total += (carried - noise) * _given_back(number * mains_hz, response)
-    return total
+        if carried <= noise * 10 ** (HUM_OVER_NOISE_DB / 10):
+            continue
+        taken_db = _taken_db(number * mains_hz, response)
+        if taken_db is None:
+            doubtful += (carried - noise) * 10 ** (FUNDAMENTAL_TAKEN_MOST_DB / 10)
+        else:
+            known += (carried - noise) * 10 ** (taken_db / 10)
+    return known, doubtful
 
 
-def _given_back(frequency_hz: float, response: Response | None) -> float:
-    """Return by what to multiply a power for what the path took from it."""
-    if response is None:
-        return 1.0
-    known = [(f, d) for f, d in zip(response.frequency_hz, response.deviation_db, strict=True)
-             if d is not None]  # fmt: skip
+def _taken_db(frequency_hz: float, response: Response | None) -> float | None:
+    """Return how much the path took of a harmonic; None where lost packets hid it.
+
+    A codec's high-pass takes much of a fundamental, and of its harmonics next to nothing.
+    """
+    bands = [] if response is None else list(
+        zip(response.frequency_hz, response.deviation_db, strict=True)
+    )  # fmt: skip
+    nearest = min(bands, key=lambda band: abs(band[0] - frequency_hz), default=(0.0, None))
+    if frequency_hz < UNHARMED_FROM_HZ and nearest[1] is None:
+        return None
+    known = [(np.log(f), d) for f, d in bands if d is not None]
     if not known:
-        return 1.0
-    taken = -float(np.interp(np.log(frequency_hz), np.log([f for f, _ in known]),
-                             [d for _, d in known]))  # fmt: skip
-    return float(10 ** (np.clip(taken, 0, UNDONE_MOST_DB) / 10))
+        return 0.0
+    levels_db = np.interp(np.log(frequency_hz), *np.transpose(known))
+    return float(np.clip(-levels_db, 0, UNDONE_MOST_DB))

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.fft import irfft, next_fast_len, rfft
 from scipy.signal import find_peaks, firwin, resample_poly
 
-from polyai_diag.analysis.audio.signal import SAMPLE_RATE_HZ
+from polyai_diag.analysis.audio.signal import CHIRP_HZ, CHIRP_S, SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from polyai_diag.analysis.audio.carriers import Carriers
     from polyai_diag.analysis.audio.masking import Heard
     from polyai_diag.analysis.audio.signal import ProbeSignal
 
@@ -32,9 +33,7 @@ LATE_PER_S = 0.02  # of two places that suit as well, the one nearer to where it
 BASELINE_LEAST_S = 2.0
 BASELINE_SHARE = 1 / 3
 CONFIDENCE = 1.96
-CODEC_STEP_S = (
-    90e-6  # Opus' delay with SILK over that with CELT, twice: no drift, and as good as one
-)
+CODEC_STEP_S = 90e-6  # between Opus' modes, twice: where they are not known, as good as drift
 
 
 @dataclass(frozen=True)
@@ -86,10 +85,11 @@ class Timing:
         return float(later[0]) if len(later) else np.inf
 
 
-def find_chirps(signal: ProbeSignal, heard: Heard) -> Timing:
+def find_chirps(signal: ProbeSignal, heard: Heard, carriers: Carriers | None = None) -> Timing:
     """Find each chirp: coarsely in all that was heard, then to a fraction of a sample.
 
-    A signal turned upside down is found as well: it is heard the same.
+    A signal turned upside down is found as well: it is heard the same. With `carriers` a change of
+    Opus' mode is told from drift.
     """
     chirp, low = _decimated(signal.chirp), _decimated(heard.sound)
     correlation = _correlation(low, chirp)
@@ -105,15 +105,15 @@ def find_chirps(signal: ProbeSignal, heard: Heard) -> Timing:
         place = int(peaks[peak])
         exact = DECIMATION * _refined(low, chirp, place)
         found.append((starts[number], exact - starts[number], float(correlation[place])))
-    return _timing(found)
+    return _timing(found, carriers)
 
 
-def _timing(found: list[tuple[float, float, float]]) -> Timing:
+def _timing(found: list[tuple[float, float, float]], carriers: Carriers | None = None) -> Timing:
     sent, offsets, resemblance = np.array(found, float).reshape(-1, 3).T
     if len(sent) < 2:
         return Timing(sent, offsets, resemblance)
     steps = _steps(sent, offsets)
-    drift, uncertainty = _drift(sent, offsets, steps)
+    drift, uncertainty = _drift(sent, _by_clocks(sent, offsets, carriers), steps)
     jumps = tuple(
         DelayJump(
             at_s=float(sent[step - 1] + sent[step]) / 2 / SAMPLE_RATE_HZ,
@@ -139,6 +139,23 @@ def _by(sent: NDArray[np.float64], offsets: NDArray[np.float64], step: int, drif
     return float(offsets[step] - offsets[step - 1] - drift * (sent[step] - sent[step - 1]))
 
 
+def _by_clocks(
+    sent: NDArray[np.float64], offsets: NDArray[np.float64], carriers: Carriers | None
+) -> NDArray[np.float64]:
+    """Return the offsets less the codec's own share of them; NaN where it is not known."""
+    if carriers is None:
+        return offsets
+    late_s = [carriers.delay_s(_told(s), _told(s + o)) for s, o in zip(sent, offsets, strict=True)]
+    return np.asarray(offsets - SAMPLE_RATE_HZ * np.array(late_s, float))
+
+
+def _told(start: float) -> slice:
+    """Return the stretch of a chirp that tells its place: where it sweeps `EXACT_HZ`."""
+    whole = np.log(CHIRP_HZ[1] / CHIRP_HZ[0])
+    first, last = (CHIRP_S * np.log(hz / CHIRP_HZ[0]) / whole * SAMPLE_RATE_HZ for hz in EXACT_HZ)
+    return slice(int(start + first), int(start + last))
+
+
 def _drift(
     sent: NDArray[np.float64], offsets: NDArray[np.float64], steps: list[int]
 ) -> tuple[float | None, float | None]:
@@ -146,18 +163,15 @@ def _drift(
 
     Pairs that lie close together tell little: only those far apart are taken.
     """
-    bounds = [0, *steps, len(sent)]
-    pieces = [slice(a, b) for a, b in pairwise(bounds) if b - a >= 2]
-    if not pieces:
-        return None, None
-    longest = max(float(np.ptp(sent[piece])) for piece in pieces)
+    pieces = [p[np.isfinite(offsets[p])] for p in np.split(np.arange(len(sent)), steps)]
+    pieces = [piece for piece in pieces if len(piece) >= 2]
+    longest = max((float(np.ptp(sent[piece])) for piece in pieces), default=0.0)
     if longest < BASELINE_LEAST_S * SAMPLE_RATE_HZ:
         return None, None
     slopes = [
         (offsets[j] - offsets[i]) / (sent[j] - sent[i])
         for piece in pieces
-        for i in range(piece.start, piece.stop)
-        for j in range(i + 1, piece.stop)
+        for i, j in combinations(piece, 2)
         if sent[j] - sent[i] >= BASELINE_SHARE * longest
     ]
     drift = float(np.median(slopes))

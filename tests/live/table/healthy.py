@@ -20,6 +20,12 @@ HEALTHY = [
     Case("healthy, the gateway trickles", sandbox={"trickle": True}),
     Case("healthy, relay only", target=lambda _: {"relay_only": True}),
     Case("healthy, a mode of the caller's own", target=lambda _: {"mode": "traditional"}),
+    Case("healthy, IPv6", sandbox={"ipv6": True}),
+    Case(
+        "healthy, IPv6, relay only",
+        sandbox={"ipv6": True},
+        target=lambda _: {"relay_only": True},
+    ),
     Case("healthy, ICE servers given", target=given_ice_servers),
     Case("healthy, no ICE servers", target=lambda _: {"ice_servers": []}),
     Case("healthy, measured thoroughly", target=lambda _: {"thorough": True}),

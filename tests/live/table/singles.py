@@ -39,6 +39,7 @@ SINGLES = [
         "setup-slow",
         "udp-blocked",
         "media-ports-blocked",
+        "stun-unreachable",
         "turn-unreachable",
         "turn-credentials-rejected",
         "turn-credentials-expired",
