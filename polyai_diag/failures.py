@@ -75,6 +75,15 @@ class Failure(StrEnum):
     CALL_ENDED = "call_ended"
     CONSENT_LOST = "consent_lost"
 
+    BROWSER_OUTDATED = "browser_outdated"
+    INSECURE_CONTEXT = "insecure_context"
+    WEBRTC_MISSING = "webrtc_missing"
+    DEVICE_MISSING = "device_missing"
+    DEVICE_BUSY = "device_busy"
+    DEVICE_FAILED = "device_failed"
+    POLICY_BLOCKED = "policy_blocked"
+    PLAYBACK_BLOCKED = "playback_blocked"
+
     UNKNOWN_FAILURE = "unknown_failure"
 
 

@@ -16,6 +16,8 @@ from polyai_diag.failures import Failure
 
 SCHEMA_VERSION = 1
 STEP_NAMES = ("token", "gateway", "signaling", "stun", "turn", "nat", "opus", "call", "audio")
+BROWSER = "browser"
+"""The name of the optional tenth step: what a browser's own check has seen."""
 
 Json = Any
 """A value that JSON can hold: str, int, float, bool, None, list or dict of such."""
@@ -80,7 +82,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     tool: str
     started: str  # RFC 3339, UTC
     duration_ms: float
-    steps: tuple[StepResult, ...]  # all of STEP_NAMES, in order
+    steps: tuple[StepResult, ...]  # all of STEP_NAMES, in order; BROWSER may follow
     call: CallIds
     target: dict[str, Json]
     environment: dict[str, Json]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from polyai_diag.model import STEP_NAMES, InputError
+from polyai_diag.model import BROWSER, STEP_NAMES, InputError
 from polyai_diag.steps.audio import audio
 from polyai_diag.steps.call import call
 from polyai_diag.steps.gateway import gateway
@@ -54,7 +54,7 @@ PLAN: tuple[Step, ...] = (
     Step("audio", audio, "Sound there and back", 40, needs=("call",), places_call=True),
 )  # fmt: skip
 
-TITLES = {step.name: step.title for step in PLAN}
+TITLES = {**{step.name: step.title for step in PLAN}, BROWSER: "The browser"}
 """What each step is called where people read."""
 
 COMPLAINTS: dict[str, tuple[str, ...]] = {

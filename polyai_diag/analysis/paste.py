@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from polyai_diag import causes
+from polyai_diag.analysis.browser import browser_check_in, browser_record
 from polyai_diag.analysis.error_words import may_say_something
 from polyai_diag.analysis.frames import lint_frame, unwrap_frame
 from polyai_diag.analysis.issues import info
@@ -26,7 +28,6 @@ from polyai_diag.model import Evidence, Finding, Issue, Json, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from datetime import datetime
 
     from polyai_diag.model import Record
     from polyai_diag.redact import Redactor
@@ -61,6 +62,9 @@ def read_paste(text: str, now: datetime) -> Pasted | None:
     """Judge what was pasted; None where nothing in it is known here."""
     text = text.removeprefix("\ufeff")
     start = text.lstrip()
+    if check := browser_check_in(text):
+        record = browser_record(check, now)
+        return _browser_check(record) if record else None
     if start.startswith("v=0"):
         issues = tuple(lint_sdp(text))
         return Pasted("a session description", issues, _of_description(text, "", now), now)
@@ -78,6 +82,12 @@ def read_paste(text: str, now: datetime) -> Pasted | None:
     if found is None and start.startswith(("{", "[")):
         found = Pasted("a frame", tuple(lint_frame(text, now)), (), now)
     return found
+
+
+def _browser_check(record: Record) -> Pasted:
+    """Judge what a browser's own check has seen, as of its own time."""
+    judged_at = datetime.fromisoformat(record.started)
+    return Pasted("a browser check", (), causes.judge(record), judged_at, True, record)
 
 
 def _description(body: Json, now: datetime) -> Pasted:

@@ -46,8 +46,7 @@ def statistics_in(body: Json) -> list[Stats]:
 
 def statistics_record(stats: list[Stats], judged_at: datetime) -> Record:
     """Retell them as a call that was looked at; `judged_at` stands for its time."""
-    data = _packets(stats)
-    seen = {"call": [_flow(data)], "audio": list(_sound(stats))}
+    seen, data = call_seen(stats)
     return Record(
         tool=f"polyai-diag {__version__}",
         started=judged_at.isoformat(timespec="milliseconds"),
@@ -57,6 +56,12 @@ def statistics_record(stats: list[Stats], judged_at: datetime) -> Record:
         target={"url": "the gateway"},
         environment={},
     )
+
+
+def call_seen(stats: list[Stats]) -> tuple[dict[str, list[Observation]], dict[str, Json]]:
+    """Return what they show of a call, by step, and the counts of its packets."""
+    data = _packets(stats)
+    return {"call": [_flow(data)], "audio": list(_sound(stats))}, data
 
 
 def _flow(data: dict[str, Json]) -> Observation:

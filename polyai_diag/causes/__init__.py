@@ -4,6 +4,7 @@ Importing this package enters every cause in the catalogue.
 """
 
 from polyai_diag.causes import (
+    browser,
     clock,
     gateway,
     ice,
@@ -25,6 +26,7 @@ from polyai_diag.causes.engine import CAUSES, Cause, describe, judge, root_cause
 __all__ = [
     "CAUSES",
     "Cause",
+    "browser",
     "clock",
     "describe",
     "gateway",

@@ -59,6 +59,7 @@ _LONGEST_TEXT = 2000
 class Layer(IntEnum):
     """Where a cause stands on the way of the call; what comes first is shown first."""
 
+    BROWSER = 0
     TOKEN = 1
     NETWORK = 2
     HTTP = 3
@@ -76,6 +77,8 @@ class Layer(IntEnum):
 
 Rule = Callable[[Facts], Iterator[Evidence | Seen]]
 Effect = Callable[[Facts], Severity]
+Advice = Callable[[Facts], str]
+"""What is to be done on this very machine, after the remedy for all; empty where nothing more."""
 Condition = Callable[[Facts, str], bool]
 """Of the facts, and of the cause that might be explained."""
 
@@ -96,6 +99,7 @@ class Cause:
     acts: Actor
     effect: Effect | None  # what it does to the call, where `breaks` alone does not tell
     explains_if: Condition | None  # it explains only where this holds
+    advice: Advice | None  # what the remedy is in detail, where that depends on what was seen
     compared_with: tuple[str, ...]  # operations that, where they work elsewhere, are its control
     alone: str  # what it may be as well, where there was no control
     rule: Rule
@@ -119,6 +123,7 @@ def cause(  # noqa: PLR0913 - one row of the catalogue, each field named where i
     per_host: bool = False,
     effect: Effect | None = None,
     explains_if: Condition | None = None,
+    advice: Advice | None = None,
     compared_with: tuple[str, ...] = (),
     alone: str = "it may be the server",
 ) -> Callable[[Rule], Rule]:
@@ -140,6 +145,7 @@ def cause(  # noqa: PLR0913 - one row of the catalogue, each field named where i
             acts,
             effect,
             explains_if,
+            advice,
             compared_with,
             alone,
             rule,
@@ -271,7 +277,7 @@ def _finding(row: Cause, facts: Facts, present: dict[str, Judged]) -> Finding:
         title=row.title,
         summary=_summary(row, compared),
         evidence=compared,
-        remedy=row.remedy,
+        remedy=f"{row.remedy} {row.advice(facts) if row.advice else ''}".rstrip(),
         reference=row.reference,
         guide=row.guide,
         explained_by=tuple(_explaining(row, facts, present)),

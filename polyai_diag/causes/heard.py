@@ -48,6 +48,8 @@ def heard(facts: Facts) -> Iterator[Sound]:
         yield Sound(seen, facts.step(seen.step).data, "The agent's voice")
     for seen in facts.succeeded("audio_recording"):
         yield Sound(seen, seen.observation.notes, "The recording")
+    for seen in facts.succeeded("microphone_listen"):
+        yield Sound(seen, seen.observation.notes, "The microphone")
 
 
 def faded(sound: Sound) -> tuple[float, float]:

@@ -51,7 +51,7 @@ def high_latency(facts: Facts) -> Iterator[Evidence | Seen]:
             yield Evidence(step=name, text=_late(number(checks.get("rtt_ms")), always))
         elif at_last is not None and at_last[0] > LATENCY_WARN_MS:
             said = _late(number(checks.get("rtt_late_ms")), at_last)
-            yield Evidence(step=name, text=f"In the later half of the call {said}")
+            yield Evidence(step=name, text=f"In the last third of the call {said}")
         else:
             continue
         yield from measured_elsewhere(facts, "rtt_ms", "{:.0f} ms to {} and back")

@@ -46,6 +46,19 @@ examples:
 exit codes: 0 all that can be tried works · 1 something is blocked · 4 nothing could be measured
 · 2 bad usage, or output that cannot be written · 130 interrupted, 143 terminated"""
 
+_PAGE_EXAMPLES = """\
+examples:
+  polyai-diag page --region us-1 -o check.html          # send it, or put it on any web server
+  polyai-diag page --url wss://host/api/v1/webrtc/signal \\
+      --ice-server 'turn:turn.example.net:3478?transport=tcp' -o check.html
+  polyai-diag page --region us-1 --snippet -o check.js  # for the console of the customer's own page
+  polyai-diag analyze browser-check.json                # what comes back: the file, or its text
+
+The page holds no token and no password: they are typed in, used and forgotten. From disk browsers
+may refuse to fetch ICE servers for it: then name them here, or host the page.
+
+exit codes: 0 written · 2 bad usage, or output that cannot be written"""
+
 _COMPARE_EXAMPLES = """\
 examples:
   polyai-diag run --region us-1 --token-file token.txt --json before.json
@@ -142,9 +155,14 @@ def _parser() -> argparse.ArgumentParser:
 
     add("lab", "open JupyterLab on the notebooks", "other options are passed on to JupyterLab")
 
-    analyze = add("analyze", "judge a pasted frame, log, error message, SDP, report or recording")
+    analyze = add(
+        "analyze", "judge a pasted frame, log, error message, SDP, browser check, report, recording"
+    )
     analyze.add_argument("files", metavar="FILE|-", nargs="+", help="- reads standard input")
     analyze.add_argument("--json", action="store_true", help="as JSON")
+
+    page = add("page", "write the browser check as one page, for a customer", _PAGE_EXAMPLES)
+    options.add_page_options(page)
 
     verify = add("verify", "try a firewall request line by line", _VERIFY_EXAMPLES)
     options.add_verify_options(verify)

@@ -34,14 +34,20 @@ def analyze_one(name: str, *, as_json: bool) -> int:
 
 
 def _paste(name: str, text: str, *, as_json: bool) -> int:
+    from polyai_diag.analysis.browser import browser_check_in  # noqa: PLC0415
     from polyai_diag.analysis.paste import read_paste  # noqa: PLC0415
 
     pasted = read_paste(text, datetime.now(UTC))
     if pasted is None:
+        if browser_check_in(text) is not None:
+            raise UsageError(
+                f"{name}: a browser check that is cut off, changed on the way, or of a newer "
+                "version; ask for the file that its page saves"
+            )
         raise UsageError(
             f"{name}: neither a frame (JSON) nor a log of frames, an error message known here, a "
-            f"session description (v=0 …), a call's statistics (getStats() as JSON), a "
-            f"report of ours, a recording ({', '.join(_SOUNDS)})"
+            f"session description (v=0 …), a call's statistics (getStats() as JSON), a browser "
+            f"check, a report of ours, a recording ({', '.join(_SOUNDS)})"
         )
     if as_json:
         print(_as_json(name, pasted))
@@ -69,7 +75,7 @@ def _show(name: str, pasted: Pasted) -> None:
     count = sum(issue.severity is not Severity.INFO for issue in pasted.issues)
     print(f"{name}: {pasted.kind}, {count or 'no'} fault{'s' * (count != 1)} in its form")
     if pasted.record is not None:
-        clock = "the log's own time" if pasted.own_time else "now; the paste tells no date"
+        clock = "its own time" if pasted.own_time else "now; the paste tells no date"
         print(f"  judged as of {pasted.judged_at:%Y-%m-%d %H:%M:%S} UTC ({clock})")
     for issue in pasted.issues:
         cause = f" [{issue.cause}]" if issue.cause else ""

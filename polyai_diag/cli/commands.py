@@ -1,4 +1,4 @@
-"""The commands: run, demo, sandbox, causes, lab, analyze, verify, compare."""
+"""The commands: run, demo, sandbox, causes, lab, analyze, page, verify, compare."""
 
 from __future__ import annotations
 
@@ -108,6 +108,14 @@ def analyze(args: argparse.Namespace) -> int:
     from polyai_diag.cli.analyze import analyze_one  # noqa: PLC0415
 
     return worst(analyze_one(name, as_json=args.json) for name in args.files)
+
+
+def page(args: argparse.Namespace) -> int:
+    """Write the browser check for a customer."""
+    from polyai_diag.cli.page import write_page  # noqa: PLC0415
+
+    write_page(args)
+    return HEALTHY
 
 
 def verify(args: argparse.Namespace) -> int:

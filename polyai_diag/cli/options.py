@@ -133,6 +133,25 @@ def add_verify_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--markdown", metavar="FILE", help="result for a ticket")
 
 
+def add_page_options(parser: argparse.ArgumentParser) -> None:
+    """Add what the page is for, and where it goes."""
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--url", help="signaling URL; without one the person types it in")
+    where.add_argument("--region", metavar="NAME", help=f"PolyAI's region: {', '.join(REGIONS)}")
+    parser.add_argument(
+        "--ice-server", metavar="URL", action=_IceServerAction,
+        help="STUN or TURN URL, repeatable; without any, the gateway's are fetched",
+    )  # fmt: skip
+    parser.add_argument(
+        "--ice-username", metavar="USER", action=_IceServerAction, default=argparse.SUPPRESS,
+        help="user name for the TURN servers; the password is typed in",
+    )  # fmt: skip
+    parser.add_argument(
+        "--snippet", action="store_true", help="in place of a page, text for a browser's console"
+    )
+    parser.add_argument("-o", "--output", metavar="FILE|-", default="-", help="default: -")
+
+
 def add_compare_options(parser: argparse.ArgumentParser) -> None:
     """Add what to compare, as what, and what to write."""
     parser.add_argument("a", metavar="A", help="the first report (JSON); - reads standard input")

@@ -47,8 +47,7 @@ def _head(story: Story) -> Iterator[str]:
     name, addresses = story.machine
     where = f"**{text(name)}**" + (f" ({text(addresses)})" if addresses else "")
     yield (
-        f"{story.badge.word}. This measured the network of {where}: the machine that ran "
-        "polyai-diag, not the customer's browser. "
+        f"{story.badge.word}. This measured the network of {where}: {story.vantage}. "
         f"**Not measured:** {text(story.not_measured)}."
     )
 

@@ -14,6 +14,7 @@ from polyai_diag.analysis.loose import rows, table
 from polyai_diag.causes.broken import RULE_BROKEN
 from polyai_diag.files import write_whole
 from polyai_diag.model import (
+    BROWSER,
     SCHEMA_VERSION,
     STEP_NAMES,
     Finding,
@@ -192,7 +193,7 @@ def _tells_of_broken_rules(text: str | bytes) -> bool:
 def _check(record: Record) -> None:
     """Hold what judging relies on and the types do not say. Raises ReportError."""
     names = tuple(step.name for step in record.steps)
-    if names not in (STEP_NAMES, (*STEP_NAMES, "browser")):
+    if names not in (STEP_NAMES, (*STEP_NAMES, BROWSER)):
         raise ReportError(f"$.steps: not the nine steps, in order ({', '.join(STEP_NAMES)})")
     try:
         started = datetime.fromisoformat(record.started)

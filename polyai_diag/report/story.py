@@ -123,6 +123,13 @@ class Story:
         return str(environment.get("hostname") or "this machine"), ", ".join(map(str, shown))
 
     @property
+    def vantage(self) -> str:
+        """Whose network that was, as it stands after the machine's name."""
+        if "browser" in self.record.environment:
+            return "the browser that ran the check, with its microphone and its network"
+        return "the machine that ran polyai-diag, not the customer's browser"
+
+    @property
     def not_measured(self) -> str:
         """What the run could not see: never, and this time."""
         named = self.record.environment.get("not_measured")

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from polyai_diag.model import Json
     from polyai_diag.probes.ice import Call
 
-LEAST_FOR_HALF = 6
-"""With fewer than six no interval of their median reaches 95 %."""
+LEAST_LATE, LEAST_FOR_MEDIAN = 7, 6
+"""Checks; with fewer no interval of their median reaches 95 %."""
 
 
 async def packet_facts(own: Call) -> dict[str, Json]:
@@ -111,7 +111,7 @@ def check_facts(checks_ms: Sequence[float | None]) -> dict[str, Json] | None:
     """Judge the checks of the path: round trips, their spread, how many first requests were lost.
 
     Those that had to be sent again count as lost, and for nothing else. `spread_ms` is the mean |D|
-    of neighbours, `rtt_late_…` of the later half alone: a way may get long.
+    of neighbours, `rtt_late_…` of the last third alone: a way may get long.
     """
     if not checks_ms:
         return None
@@ -122,8 +122,9 @@ def check_facts(checks_ms: Sequence[float | None]) -> dict[str, Json] | None:
         found["rtt_ms"] = round(percentile(ordered, 0.5), 2)
         found["rtt_p95_ms"] = round(percentile(ordered, 0.95), 2)
         found["rtt_interval_ms"] = rounded(median_interval(ordered))
-    late = sorted(ms for ms in at_once[len(at_once) // 2 :] if ms is not None)
-    if len(late) >= LEAST_FOR_HALF:
+    last = at_once[-max(LEAST_LATE, len(at_once) // 3) :]
+    late = sorted(ms for ms in last if ms is not None)
+    if len(at_once) >= 2 * LEAST_LATE and len(late) >= LEAST_FOR_MEDIAN:
         found["rtt_late_ms"] = round(percentile(late, 0.5), 2)
         found["rtt_late_interval_ms"] = rounded(median_interval(late))
     spread = jitter_of(differences_ms(at_once))

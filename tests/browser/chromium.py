@@ -16,7 +16,7 @@ from playwright.async_api import async_playwright
 from tests.real.needs import need
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterator, Mapping
 
     from playwright.async_api import Page
 
@@ -74,9 +74,9 @@ def write_tone(path: Path) -> None:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[str]:
+def served(folder: Path, headers: Mapping[str, str] | None = None) -> Iterator[str]:
     """Serve a folder on loopback; `localhost` is a secure context, so microphones are allowed."""
-    handler = functools.partial(_QuietHandler, directory=str(folder))
+    handler = functools.partial(_QuietHandler, headers or {}, directory=str(folder))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
@@ -89,5 +89,14 @@ def served(folder: Path) -> Iterator[str]:
 
 
 class _QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def __init__(self, headers: Mapping[str, str], *args: Any, **options: Any) -> None:
+        self._headers = headers
+        super().__init__(*args, **options)
+
+    def end_headers(self) -> None:
+        for name, value in self._headers.items():
+            self.send_header(name, value)
+        super().end_headers()
+
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class' name
         pass

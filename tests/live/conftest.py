@@ -24,7 +24,7 @@ def _drawn(config: pytest.Config) -> list[tuple[str, Case]]:
     draw = random.Random(config.getoption("--seed"))  # noqa: S311 - a sample, not a secret
     whole, wanted = config.getoption("--whole"), config.getoption("--kind")
     table = [
-        (kind, case)
+        (kind if case.named else HEALTHY, case)
         for kind, cases in BY_KIND.items()
         if wanted in (None, kind)
         for case in (cases if whole or kind not in SAMPLED else draw.sample(cases, SAMPLED[kind]))

@@ -47,8 +47,10 @@ def _drawn(draw: random.Random, name: str, number: int) -> Case:
     agent = draw.random() < 0.35
     answers, gateway, trickle = _answers(draw)
     way, turn, target = _way(draw)
+    ipv6 = draw.random() < 0.2
     busy = CORES if number % BUSY_EVERY == BUSY_EVERY - 1 else 0
-    words = [said, opus, "agent" if agent else "echo", answers, way, "busy" if busy else ""]
+    words = [said, opus, "agent" if agent else "echo", answers, way]
+    words += ["IPv6"] * ipv6 + ["busy"] * bool(busy)
     return Case(
         f"{name}: {', '.join(filter(None, words))}",
         (
@@ -57,7 +59,7 @@ def _drawn(draw: random.Random, name: str, number: int) -> Case:
             Fault("A gateway that takes its time.", gateway=gateway),
             Fault("A relay over one transport.", turn=turn),
         ),
-        sandbox={"allow_echo": not agent, "trickle": trickle},
+        sandbox={"allow_echo": not agent, "trickle": trickle, "ipv6": ipv6},
         target=target,
         may_warn=True,
         busy=busy,

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from polyai_diag.causes import CAUSES
+from polyai_diag.causes.engine import Layer
 from tests.live.table import PAIRS, SINGLES, VARIATIONS
 from tests.real.ice_table import TABLE as NETWORKS
 from tests.real.reaching_networks import WAYS
@@ -15,8 +16,9 @@ from tests.real.reaching_networks import WAYS
 TESTS = Path(__file__).parents[1]
 DISGUISES = 5
 PAIRS_LEAST = 60
-NOT_LIVE = ("opus-not-offered", "no-audio-sent")
-"""What our own calls never do: found in what a customer sends."""
+IN_A_BROWSER = tuple(row.id for row in CAUSES.values() if row.layer is Layer.BROWSER)
+NOT_LIVE = ("opus-not-offered", "no-audio-sent", *IN_A_BROWSER)
+"""What our own calls never do: found in what a customer sends, or by a browser's own check."""
 
 PLAYED = Counter(
     [

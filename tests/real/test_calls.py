@@ -145,7 +145,7 @@ async def test_an_agent_that_says_nothing_is_given_fifteen_seconds() -> None:
         report = await judged(signaling_url(port), steps=("audio",))
     assert report.root_causes == ("silent-audio",)
     assert "no speech from the agent in 15 s" in summary(report)
-    assert report.record.duration_ms < 30_000
+    assert report.record.duration_ms < 35_000
     assert report.step("audio").data["mode"] == "agent"
 
 

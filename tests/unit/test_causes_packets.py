@@ -196,7 +196,7 @@ def test_a_long_way_is_a_warning_and_never_critical(
 def test_a_way_that_gets_long() -> None:
     late = {"rtt_late_ms": 402.0, "rtt_late_interval_ms": [400.0, 410.0]}
     finding = found(call(checked(1, 402, **late)))["high-latency"]
-    assert "In the later half of the call 402 ms" in finding.evidence[0].text
+    assert "In the last third of the call 402 ms" in finding.evidence[0].text
     assert "high-latency" not in found(call(checked(1, 402, rtt_late_interval_ms=[150, 402])))
 
 

@@ -25,3 +25,13 @@ def test_an_answer_to_the_second_request_is_a_loss_and_no_round_trip() -> None:
 
 def test_nothing_answered_is_all_lost() -> None:
     assert check_facts([None, None]) == {"sent": 2, "lost": 2}
+
+
+def test_a_way_that_gets_long_shows_in_its_last_third() -> None:
+    facts = check_facts([20.0] * 14 + [420.0] * 7)
+    assert facts is not None
+    assert facts["rtt_ms"] == 20
+    assert (facts["rtt_late_ms"], facts["rtt_late_interval_ms"]) == (420, [420, 420])
+    short = check_facts([20.0] * 6 + [420.0] * 7)
+    assert short is not None
+    assert "rtt_late_ms" not in short

@@ -75,6 +75,8 @@ PACKETS: list[Case] = [
         path(loss_percent=12, loss_burst=10),
         target=relay_only,
     ),
+    shown("packet-loss", "over IPv6", path(loss_percent=9), sandbox={"ipv6": True}),
+    shown("no-audio-delivered", "over IPv6", path(drop_received_rtp=True), sandbox={"ipv6": True}),
     shown("high-latency", "noticed", path(delay_ms=115)),
     shown("high-latency", "a second", path(delay_ms=480)),
     shown("high-latency", "by relay over TLS", path(delay_ms=170), TLS_ALONE, target=relay_only),

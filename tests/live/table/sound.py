@@ -56,6 +56,12 @@ SOUND: list[Case] = [
         sound(gain_db=_SILENCE_DB, idle_noise_dbfs=-70),
         sandbox=AGENT,
     ),
+    shown(
+        "silent-audio",
+        "over IPv6",
+        gateway(send_silence=True),
+        sandbox={"ipv6": True},
+    ),
     shown("audio-too-quiet", "by 20 dB", sound(gain_db=-20)),
     shown("audio-too-quiet", "by 28 dB, mono", sound(gain_db=-28, mono=True, bit_rate=32_000)),
     shown("audio-too-quiet", "after 5 s", sound(gain_db=-35, begins_s=5)),
