@@ -55,7 +55,8 @@ async def test_certificates(
     assert report.root_causes == ("tls-certificate-invalid",)
     assert said in summary(report)
     handshakes = [o for o in report.step("gateway").observations if o.operation == "tls_handshake"]
-    assert [o.failure for o in handshakes] == [failure] * ATTEMPTS  # one of several may be bad
+    assert {o.failure for o in handshakes} == {failure}
+    assert 1 < len(handshakes) <= ATTEMPTS  # one of several servers may be bad
 
 
 @in_loop

@@ -57,12 +57,14 @@ async def test_silence_is_named_within_five_seconds() -> None:
     """The C library's own patience is ten, and a thread of it must not hold the program up."""
     with dns({PUBLIC: SILENCE}) as inside:
         started_s = time.monotonic()
+        await looked_up(HERE, inside)
+        asking_s = time.monotonic()
         report = await looked_up(PUBLIC, inside)
-        took_s = time.monotonic() - started_s
+        took_s, else_s = time.monotonic() - asking_s, asking_s - started_s
     assert report.root_causes == ("dns-failure",)
     assert "no DNS server answers" in summary(report)
     assert report.record.duration_ms < 5300
-    assert took_s < 9.5
+    assert took_s - else_s < 8
 
 
 @in_loop

@@ -167,22 +167,32 @@ async def test_a_step_that_failed_and_leaks_stays_failed(put: Put) -> None:
 
 HUGE = "spam " * 200_000
 MANY = [[HUGE] * 1000] * 1000
+FLOOD = 200_000
+
+
+async def _breathe(number: int) -> None:
+    """Let the others run: what blocks the loop cannot be cut off."""
+    if number % 1000 == 0:
+        await asyncio.sleep(0)
 
 
 async def floods_with_observations(_: Walk, trace: Trace) -> None:
-    for number in range(1_000_000):
+    for number in range(FLOOD):
+        await _breathe(number)
         with trace.observe("stun_binding", "stun:h:1", number=number):
             pass
 
 
 async def floods_with_huge_notes(_: Walk, trace: Trace) -> None:
-    for _number in range(1_000_000):
+    for number in range(FLOOD):
+        await _breathe(number)
         with trace.observe("stun_binding", HUGE, detail=HUGE) as seen:
             seen.note(all=MANY, each={"deep": {HUGE: [HUGE]}})
 
 
 async def floods_with_progress_and_data(_: Walk, trace: Trace) -> None:
-    for number in range(1_000_000):
+    for number in range(FLOOD // 40):  # each of them is read for secrets
+        await _breathe(number)
         trace.progress(HUGE)
         trace.data[f"{number}"] = MANY
     with trace.observe("stun_binding", "stun:h:1") as seen:
@@ -216,10 +226,8 @@ async def test_a_flood_of_observations_is_cut_and_called_an_error(
     report = await _without_call(on_event=events.append)
     kept = len(report.step("stun").observations)
     assert 1 <= kept <= 500
-    assert report.step("stun").data == {"observations_dropped": 1_000_000 - kept}
-    _only_this_one_broke(
-        report, "stun", f"{1_000_000 - kept:,} observations more than the {kept} k"
-    )
+    assert report.step("stun").data == {"observations_dropped": FLOOD - kept}
+    _only_this_one_broke(report, "stun", f"{FLOOD - kept:,} observations more than the {kept} k")
     assert len(events) < 1000
     assert len(report.to_json()) < 5_000_000
     assert peak_mb() < 150
@@ -234,7 +242,7 @@ async def test_a_flood_of_words_and_data_is_cut(put: Put, peak_mb: Callable[[], 
     assert report.step("stun").status == "failed"
     assert len(events) < 1000
     assert len(report.to_json()) < 5_000_000
-    assert peak_mb() < 300, "the million keys count as well"
+    assert peak_mb() < 300, "its keys count as well"
     assert report.record.duration_ms < 30_000
 
 

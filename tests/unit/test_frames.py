@@ -297,8 +297,8 @@ def test_the_token_is_in_no_issue_even_where_the_frame_repeats_it(
     ],
 )
 def test_hostile_frames_are_judged_in_bounded_time(frame: str) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     issues = lint_frame(frame, NOW)
     assert 0 < len(issues) <= 101
     assert all(len(issue.message) < 600 for issue in issues)
-    assert time.perf_counter() - begun < 2
+    assert time.process_time() - begun < 2
