@@ -328,7 +328,7 @@ def test_a_log_is_analyzed_by_the_rules_of_a_run(tmp_path: Path) -> None:
     ended = run("analyze", str(file))
     assert ended.returncode == 1
     assert "a log of 2 frames" in ended.stdout
-    assert "2026-03-01 12:00:00 UTC (the log's own time)" in ended.stdout
+    assert "2026-03-01 12:00:00 UTC (its own time)" in ended.stdout
     assert "line 2 $.data.sdp" in ended.stdout
     assert "The token: 'Bearer' before it (line 2)" in ended.stdout
     as_json = run("analyze", "--json", str(file))
