@@ -18,6 +18,7 @@ from polyai_diag.analysis.audio.signal import (
     TONE_HZ,
     ProbeSignal,
     probe_signal,
+    swept_share,
 )
 from polyai_diag.media.opus import LOOK_AHEAD_SAMPLES, decode_all, encode
 
@@ -207,9 +208,8 @@ def test_delay_holds_under_lost_frames(share: float) -> None:
 @pytest.mark.parametrize("from_hz", [1000, 5000, 12_000])
 def test_a_band_whose_upper_part_was_lost_has_no_end(from_hz: float) -> None:
     """What did not arrive is no proof that nothing was sent."""
-    lowest, highest = SWEEP_HZ
-    share = math.log(from_hz / lowest) / math.log(highest / lowest)
     part = SIGNAL.sweep
+    share = swept_share(from_hz, SWEEP_HZ)
     lost = np.zeros(len(SIGNAL.pcm), bool)
     lost[part.start + round(share * (part.stop - part.start)) : part.stop] = True
     sound = np.where(lost[:, None], 0, SIGNAL.pcm).astype(np.float32)

@@ -147,6 +147,11 @@ def swept(
     return np.asarray(np.sin(2 * np.pi * band_hz[0] / growth * np.expm1(t * growth)))
 
 
+def swept_share(frequency_hz: float, band_hz: tuple[float, float]) -> float:
+    """Return which share of its time an exponential sweep needs up to this frequency."""
+    return float(np.log(frequency_hz / band_hz[0]) / np.log(band_hz[1] / band_hz[0]))
+
+
 def _chirp(seconds: float) -> NDArray[np.float32]:
     t = np.arange(_samples(seconds)) / SAMPLE_RATE_HZ
     return _scaled(swept(t, CHIRP_HZ, seconds) * tukey(len(t), 0.2))

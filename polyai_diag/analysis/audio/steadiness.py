@@ -9,7 +9,7 @@ import numpy as np
 from scipy.signal import firwin, resample_poly
 
 from polyai_diag.analysis.audio.masking import runs
-from polyai_diag.analysis.audio.signal import SAMPLE_RATE_HZ, SWEEP_HZ
+from polyai_diag.analysis.audio.signal import SAMPLE_RATE_HZ, SWEEP_HZ, swept_share
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -104,8 +104,7 @@ def _outside_band(starts: NDArray[np.int_], signal: ProbeSignal) -> NDArray[np.b
     """Return the blocks in which the sweep is too low or too high for every path to pass it."""
     part = signal.sweep
     low, high = (
-        part.start
-        + (part.stop - part.start) * np.log(f / SWEEP_HZ[0]) / np.log(SWEEP_HZ[1] / SWEEP_HZ[0])
+        part.start + (part.stop - part.start) * swept_share(f, SWEEP_HZ)
         for f in (1.5 * BAND_HZ[0], BAND_HZ[1])
     )
     return _within(starts, part.start, low) | _within(starts, high, part.stop)

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.fft import irfft, next_fast_len, rfft
 from scipy.signal import find_peaks, firwin, resample_poly
 
-from polyai_diag.analysis.audio.signal import CHIRP_HZ, CHIRP_S, SAMPLE_RATE_HZ
+from polyai_diag.analysis.audio.signal import CHIRP_HZ, CHIRP_S, SAMPLE_RATE_HZ, swept_share
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -151,8 +151,7 @@ def _by_clocks(
 
 def _told(start: float) -> slice:
     """Return the stretch of a chirp that tells its place: where it sweeps `EXACT_HZ`."""
-    whole = np.log(CHIRP_HZ[1] / CHIRP_HZ[0])
-    first, last = (CHIRP_S * np.log(hz / CHIRP_HZ[0]) / whole * SAMPLE_RATE_HZ for hz in EXACT_HZ)
+    first, last = (CHIRP_S * SAMPLE_RATE_HZ * swept_share(hz, CHIRP_HZ) for hz in EXACT_HZ)
     return slice(int(start + first), int(start + last))
 
 
