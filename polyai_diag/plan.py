@@ -57,6 +57,9 @@ PLAN: tuple[Step, ...] = (
 TITLES = {**{step.name: step.title for step in PLAN}, BROWSER: "The browser"}
 """What each step is called where people read."""
 
+NEEDS = {step.name: step.needs for step in PLAN}
+"""What each step is skipped without."""
+
 COMPLAINTS: dict[str, tuple[str, ...]] = {
     "unauthorized": ("token", "gateway", "signaling"),
     "no-audio": ("token", "gateway", "signaling", "opus", "call", "audio"),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from polyai_diag.secret import Secret
 
 HIDDEN = "[redacted]"
-_MOST_READ = 64_000
+MOST_READ = 64_000  # characters of one text that are looked at
 _LONGEST_LOGIN = 300  # in a URL: what is told by its end
 _SHORTEST = 4  # a shorter "secret" would blank out ordinary words
 _PIECE = 12  # characters in a row: no longer chance, and still far from enough to guess the rest
@@ -56,7 +56,7 @@ class Redactor:
     """Replaces known secrets, and what looks like one, in text and in nested data."""
 
     def __init__(self, secrets: Iterable[Secret | None] = ()) -> None:
-        self._known: set[str] = set()
+        self._known: list[str] = []  # the longest first: one may stand within another
         self._pieces: set[str] = set()
         for secret in secrets:
             self.learn(secret)
@@ -65,19 +65,19 @@ class Redactor:
         """Hide this one too, from now on."""
         if secret is not None and len(secret.reveal().strip()) >= _SHORTEST:
             forms = _forms(secret.reveal())
-            self._known |= forms
+            self._known = sorted({*self._known, *forms}, key=len, reverse=True)
             self._pieces |= {piece for form in forms for piece in _pieces(form)}
 
     def text(self, text: str) -> str:
         """Return the text without secrets; of one that is far too long, its beginning."""
-        if len(text) <= _MOST_READ:
+        if len(text) <= MOST_READ:
             return self._hidden(text)
         # What is cut off may halve a secret, and half of it is not known: it goes as well.
-        halved = max([_LONGEST_LOGIN, *map(len, self._known)])
-        return self._hidden(text[:_MOST_READ])[:-halved]
+        halved = max(_LONGEST_LOGIN, len(self._known[0]) if self._known else 0)
+        return self._hidden(text[:MOST_READ])[:-halved]
 
     def _hidden(self, text: str) -> str:
-        for known in sorted(self._known, key=len, reverse=True):
+        for known in self._known:
             text = text.replace(known, HIDDEN)
         if self._pieces:
             text = _MAY_HOLD_PIECE.sub(self._without_pieces, text)
@@ -119,9 +119,11 @@ class Redactor:
 class LogFilter(logging.Filter):
     """Keeps what looks like a secret out of a library's own log, whoever listens to it."""
 
+    _shapes = Redactor()
+
     def filter(self, record: logging.LogRecord) -> bool:
         """Let every record pass, its text without secrets."""
-        record.msg, record.args = Redactor().text(record.getMessage()), ()
+        record.msg, record.args = self._shapes.text(record.getMessage()), ()
         return True
 
 

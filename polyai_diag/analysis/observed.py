@@ -1,13 +1,24 @@
-"""Observations and steps made from what a paste tells. Pure."""
+"""Observations, steps and a record made from what a paste tells. Pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from polyai_diag.model import NOT_ASKED, STEP_NAMES, Json, Observation, Status, StepResult
+from polyai_diag import __version__
+from polyai_diag.model import (
+    NOT_ASKED,
+    STEP_NAMES,
+    CallIds,
+    Json,
+    Observation,
+    Record,
+    Status,
+    StepResult,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from polyai_diag.failures import Failure
 
@@ -32,13 +43,25 @@ def observation(
     )
 
 
-def step_results(
+def retold_record(
     seen: Mapping[str, Sequence[Observation]],
+    judged_at: datetime,
+    *,
     data: Mapping[str, dict[str, Json]] | None = None,
-) -> tuple[StepResult, ...]:
-    """Make all steps: each ended as what was seen of it last; the others were not asked for."""
+    call: CallIds | None = None,
+    target: dict[str, Json] | None = None,
+) -> Record:
+    """Make a record: each step ended as what was seen of it last, the others were not asked for."""
     told = data or {}
-    return tuple(_step(n, tuple(seen.get(n, ())), told.get(n, {})) for n in STEP_NAMES)
+    return Record(
+        tool=f"polyai-diag {__version__}",
+        started=judged_at.isoformat(timespec="milliseconds"),
+        duration_ms=0.0,
+        steps=tuple(_step(n, tuple(seen.get(n, ())), told.get(n, {})) for n in STEP_NAMES),
+        call=call or CallIds(call_sid=""),
+        target=target or {},
+        environment={},
+    )
 
 
 def _step(name: str, observations: tuple[Observation, ...], data: dict[str, Json]) -> StepResult:

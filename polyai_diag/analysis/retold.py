@@ -9,12 +9,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from polyai_diag import __version__
 from polyai_diag.analysis.error_words import Said, may_say_something, read_words
 from polyai_diag.analysis.frames import token_in, unwrap_frame
 from polyai_diag.analysis.issues import near, shown
 from polyai_diag.analysis.messages import TOKEN_REQUIRED, code_in, known_message
-from polyai_diag.analysis.observed import observation, step_results
+from polyai_diag.analysis.observed import observation, retold_record
 from polyai_diag.analysis.pasted_log import find_url, region_in
 from polyai_diag.analysis.sdp import parse_sdp
 from polyai_diag.analysis.sdp_compare import compare_sdp, judge_issues
@@ -103,19 +102,12 @@ class Retelling:
         if self._vague and not (self._seen["gateway"] or self._seen["signaling"]):
             self._say(*self._vague)
         self._forgive_echo()
-        return Record(
-            tool=f"polyai-diag {__version__}",
-            started=self._judged_at.isoformat(timespec="milliseconds"),
-            duration_ms=0.0,
-            steps=step_results(self._seen),
-            call=CallIds(
-                call_sid=self._call_sid,
-                session_id=self._session_id or None,
-                region=region_in(self.endpoint),
-            ),
-            target={"url": self.endpoint},
-            environment={},
+        call = CallIds(
+            call_sid=self._call_sid,
+            session_id=self._session_id or None,
+            region=region_in(self.endpoint),
         )
+        return retold_record(self._seen, self._judged_at, call=call, target={"url": self.endpoint})
 
     # --- frames -------------------------------------------------------------------------------
 

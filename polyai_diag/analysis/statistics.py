@@ -7,19 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from polyai_diag import __version__
 from polyai_diag.analysis.loose import number
-from polyai_diag.analysis.observed import observation, step_results
+from polyai_diag.analysis.observed import observation, retold_record
 from polyai_diag.analysis.quality import rounded
 from polyai_diag.analysis.streams import reported_loss_percent
 from polyai_diag.failures import Failure
-from polyai_diag.model import CallIds, Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
-    from polyai_diag.model import Json, Observation
+    from polyai_diag.model import Json, Observation, Record
 
 _MOST = 5000
 _OF_A_CALL = ("outbound-rtp", "inbound-rtp", "remote-inbound-rtp")
@@ -47,15 +45,7 @@ def statistics_in(body: Json) -> list[Stats]:
 def statistics_record(stats: list[Stats], judged_at: datetime) -> Record:
     """Retell them as a call that was looked at; `judged_at` stands for its time."""
     seen, data = call_seen(stats)
-    return Record(
-        tool=f"polyai-diag {__version__}",
-        started=judged_at.isoformat(timespec="milliseconds"),
-        duration_ms=0.0,
-        steps=step_results(seen, {"call": data}),
-        call=CallIds(call_sid=""),
-        target={"url": "the gateway"},
-        environment={},
-    )
+    return retold_record(seen, judged_at, data={"call": data}, target={"url": "the gateway"})
 
 
 def call_seen(stats: list[Stats]) -> tuple[dict[str, list[Observation]], dict[str, Json]]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from polyai_diag.analysis.loose import number, rows
 from polyai_diag.analysis.trust import is_foreign
-from polyai_diag.model import Evidence
+from polyai_diag.causes.facts import compared
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from polyai_diag.causes.facts import Facts, Seen
+    from polyai_diag.model import Evidence
 
 _WORKS = {
     "dns_lookup": "the name {} is looked up",
@@ -41,32 +42,28 @@ def control_of(
     return None
 
 
-def compared(step: str, text: str) -> Evidence:
-    """Make a control of what a step has put down, in words."""
-    return Evidence(step=step, text=f"Control: {text}", control=True)
-
-
 def measured_elsewhere(facts: Facts, figure: str, words: str) -> Iterator[Evidence]:
     """Yield what was measured to the first STUN server that answered, as the control."""
-    for row in rows(facts.step("stun").data.get("servers")):
-        value = number(row.get(figure))
-        if value is not None:
-            yield compared("stun", words.format(value, row.get("url")))
-            return
+    for row in _stun_servers(facts, figure)[:1]:
+        yield compared("stun", words.format(number(row[figure]), row.get("url")))
 
 
 def lost_elsewhere(facts: Facts) -> Iterator[Evidence]:
     """Yield a STUN server that loses nothing, or that all lose who have only this way in common."""
-    asked = [row for row in rows(facts.step("stun").data.get("servers")) if number(row.get("sent"))]
-    for spared in (row for row in asked if number(row.get("lost")) == 0):
-        sent = number(spared.get("sent"))
-        yield compared(
-            "stun", f"none of {sent:.0f} packets to {spared.get('url')} and back is lost"
-        )
-        return
+    asked = [row for row in _stun_servers(facts, "sent") if number(row["sent"])]
+    spared = next((row for row in asked if number(row.get("lost")) == 0), None)
     losing = {str(row.get("url")) for row in asked if number(row.get("lost"))}
-    if len(losing) > 1:
+    if spared:
+        told = f"none of {number(spared['sent']):.0f} packets to {spared.get('url')}"
+        yield compared("stun", f"{told} and back is lost")
+    elif len(losing) > 1:
         yield compared("stun", f"packets to {len(losing)} servers elsewhere are lost as well")
+
+
+def _stun_servers(facts: Facts, figure: str) -> list[dict[str, Any]]:
+    """Return the rows of the STUN servers of which this figure is known."""
+    servers = rows(facts.step("stun").data.get("servers"))
+    return [row for row in servers if number(row.get(figure)) is not None]
 
 
 def _is_elsewhere(seen: Seen, cited: list[Seen]) -> bool:
@@ -82,10 +79,10 @@ def _names(seen: Seen) -> set[str]:
 
 
 def _url(seen: Seen) -> str | None:
-    is_url = seen.observation.operation in ("stun_binding", "turn_allocate")
-    return (
-        str(seen.note("url") or seen.observation.endpoint) if is_url or seen.note("url") else None
-    )
+    """Return the URL of the ICE server that was asked; None where it was another host."""
+    if seen.observation.operation in ("stun_binding", "turn_allocate"):
+        return str(seen.note("url") or seen.observation.endpoint)
+    return str(seen.note("url")) if seen.note("url") else None
 
 
 def _works(seen: Seen) -> bool:

@@ -18,7 +18,14 @@ import msgspec
 from polyai_diag.causes.attempts import Attempts, Place
 from polyai_diag.causes.broken import RULE_BROKEN, rules_broken
 from polyai_diag.causes.control import control_of
-from polyai_diag.causes.facts import Facts, Seen, describe, endpoint_host
+from polyai_diag.causes.facts import (
+    EVIDENCE_LIMIT,
+    Facts,
+    Seen,
+    compared,
+    describe,
+    endpoint_host,
+)
 from polyai_diag.causes.unexplained import unexplained
 from polyai_diag.model import (
     NOT_ASKED,
@@ -50,7 +57,6 @@ __all__ = [
 
 T = TypeVar("T")
 
-_EVIDENCE_LIMIT = 12
 _CONTROLS_LIMIT = 3
 _LOOKED_AT = 1000  # pieces of evidence that a rule may yield before it is stopped
 _LONGEST_TEXT = 2000
@@ -258,7 +264,7 @@ def _judged(row: Cause, facts: Facts) -> Judged:
 
 def _evidence(row: Cause, facts: Facts) -> Iterator[Evidence]:
     said: set[str] = set()
-    left = {False: _EVIDENCE_LIMIT, True: _CONTROLS_LIMIT}
+    left = {False: EVIDENCE_LIMIT, True: _CONTROLS_LIMIT}
     for item in islice(row.rule(facts), _LOOKED_AT):
         found = item.says(describe(item.observation)) if isinstance(item, Seen) else item
         if not any(left.values()):
@@ -334,8 +340,8 @@ def _coming_and_going(
 def _overcome(attempts: Attempts, evidence: list[Evidence], often: Flaky) -> Evidence:
     """Return the control of what comes and goes: the attempts that worked."""
     step, position = attempts.one_that_worked(_places(evidence))
-    said = f"Control: the same worked at {often.asked - often.failed} of {often.asked} attempts"
-    return Evidence(step=step, observation=position, text=said, control=True)
+    worked = f"{often.asked - often.failed} of {often.asked}"
+    return compared(step, f"the same worked at {worked} attempts", position)
 
 
 def _how_often(often: Flaky) -> str:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from polyai_diag.causes.attempts import Place
 
+EVIDENCE_LIMIT = 12  # pieces that one finding shows
+
 
 class Seen(NamedTuple):
     """An observation and where it stands in the record."""
@@ -28,9 +30,7 @@ class Seen(NamedTuple):
 
     def compares(self, text: str) -> Evidence:
         """Make it the control: what works, or is so elsewhere, in words."""
-        return Evidence(
-            step=self.step, observation=self.position, text=f"Control: {text}", control=True
-        )
+        return compared(self.step, text, self.position)
 
     def note(self, key: str) -> Any:
         """Return one of its notes, None where it has no such note."""
@@ -40,6 +40,11 @@ class Seen(NamedTuple):
     def host(self) -> str:
         """The host that its endpoint names."""
         return endpoint_host(self.observation.endpoint)
+
+
+def compared(step: str, text: str, observation: int | None = None) -> Evidence:
+    """Make a control: what works, or is so elsewhere, in words."""
+    return Evidence(step=step, observation=observation, text=f"Control: {text}", control=True)
 
 
 class Facts:

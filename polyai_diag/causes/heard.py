@@ -54,15 +54,15 @@ def heard(facts: Facts) -> Iterator[Sound]:
 
 def faded(sound: Sound) -> tuple[float, float]:
     """Return how many seconds came back weak, though not silent, and the least gain in dB."""
-    rows = [row for row in sound.rows("weak") if not row.get("stopped")]
-    gains_db = [number(row.get("gain_db")) or 0.0 for row in rows]
-    return sum(map(_seconds, rows)), min(gains_db, default=0.0)
+    weak = [row for row in sound.rows("weak") if not row.get("stopped")]
+    gains_db = [number(row.get("gain_db")) or 0.0 for row in weak]
+    return sum(map(_seconds, weak)), min(gains_db, default=0.0)
 
 
 def paused(sound: Sound) -> list[str]:
     """Say for how long nothing came back, and when; what was sent went on."""
-    rows = [row for row in sound.rows("weak") if row.get("stopped")]
-    return [f"{_seconds(row):.1f} s from {number(row.get('at_s')) or 0:.1f} s on" for row in rows]
+    weak = [row for row in sound.rows("weak") if row.get("stopped")]
+    return [f"{_seconds(row):.1f} s from {number(row.get('at_s')) or 0:.1f} s on" for row in weak]
 
 
 def _seconds(row: dict[str, Any]) -> float:

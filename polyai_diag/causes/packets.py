@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from polyai_diag.analysis.loose import number, rows, table
 from polyai_diag.analysis.quality import loss_interval_percent
 from polyai_diag.causes.call_data import MADE_UP, calls, count, interval_of
-from polyai_diag.causes.control import compared, lost_elsewhere
+from polyai_diag.causes.control import lost_elsewhere
 from polyai_diag.causes.engine import Facts, Layer, Seen, cause, endpoint_host
+from polyai_diag.causes.facts import compared
 from polyai_diag.failures import Failure
 from polyai_diag.model import Actor, Evidence, Guide, Severity
 

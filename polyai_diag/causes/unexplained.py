@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from polyai_diag.causes.facts import describe
+from polyai_diag.causes.facts import EVIDENCE_LIMIT, describe
 from polyai_diag.model import Evidence, Finding, Severity, Status
 
 if TYPE_CHECKING:
@@ -12,15 +12,13 @@ if TYPE_CHECKING:
 
     from polyai_diag.model import Record, StepResult
 
-_EVIDENCE_LIMIT = 12
-
 
 def unexplained(record: Record, cited: Collection[str]) -> Iterator[Finding]:
     """Yield one finding for all that failed and that the evidence of no other cites."""
     orphans = [s for s in record.steps if s.status is Status.FAILED and s.name not in cited]
     if not orphans:
         return
-    evidence = tuple(e for step in orphans for e in _failures_of(step))[:_EVIDENCE_LIMIT]
+    evidence = tuple(e for step in orphans for e in _failures_of(step))[:EVIDENCE_LIMIT]
     names = ", ".join(step.name for step in orphans)
     yield Finding(
         id="unexplained",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polyai_diag.cli.options import UsageError
+from polyai_diag.files import write_whole
 from polyai_diag.target import ALL_REGIONS, REGIONS, IceServer, Target
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def _write(name: str, text: str) -> None:
         print(text, end="")
         return
     try:
-        Path(name).write_text(text, encoding="utf-8")
+        write_whole(name, text)
     except OSError as exc:
         raise UsageError(f"-o {name}: {exc.strerror}") from None
     print(f"Written: {name} ({len(text.encode()) / 1000:.0f} kB)")

@@ -124,11 +124,12 @@ def use_ice_servers(pc: RTCPeerConnection, servers: Iterable[IceServer]) -> None
     """
     connection = ice_connection(pc)
     urls = [(url, server) for server in servers for url in server.parsed]
-    for url, _ in [pair for pair in urls if pair[0].scheme == "stun"][:1]:
-        connection.stun_server = (url.host, url.port)
-    for url, server in [pair for pair in urls if pair[0].is_turn and pair[0].transport in _TURN][
-        :1
-    ]:
+    stun = next((url for url, _ in urls if url.scheme == "stun"), None)
+    turn = next((pair for pair in urls if pair[0].is_turn and pair[0].transport in _TURN), None)
+    if stun:
+        connection.stun_server = (stun.host, stun.port)
+    if turn:
+        url, server = turn
         connection.turn_server = (url.host, url.port)
         connection.turn_ssl = url.transport == "tls"
         connection.turn_transport = _TURN[url.transport]

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection
+from aiortc import RTCConfiguration, RTCPeerConnection
 from aiortc.rtcconfiguration import RTCIceTransportPolicy
 
 from polyai_diag.analysis.audio.carriers import Carriers
@@ -113,7 +113,8 @@ class RelayLoop:
         self.track = PacketTrack(silence_packet())
         self.packets = PacketLog()
         self._context = context
-        self._near, self._far = _relayed_peer(server), _relayed_peer(server)
+        self._server = server
+        self._near, self._far = _relayed_peer(), _relayed_peer()
 
     async def __aenter__(self) -> Self:
         try:
@@ -137,23 +138,24 @@ class RelayLoop:
     async def _meet(self) -> None:
         near, far = self._near, self._far
         near.addTransceiver(self.track, "sendonly")
-        taps.trust_turn_server(near, self._context)
+        self._use_relay(near)
         await near.setLocalDescription(await near.createOffer())
         await far.setRemoteDescription(near.localDescription)
-        taps.trust_turn_server(far, self._context)
+        self._use_relay(far)
         taps.tap_rtp(far.getReceivers()[0], self.packets.keep)
         taps.spare_decoding(far.getReceivers()[0])
         await far.setLocalDescription(await far.createAnswer())
         await near.setRemoteDescription(far.localDescription)
+
+    def _use_relay(self, pc: RTCPeerConnection) -> None:
+        taps.use_ice_servers(pc, [self._server])
+        taps.trust_turn_server(pc, self._context)
 
     async def _close(self) -> None:
         self.track.stop()
         await asyncio.gather(taps.close_fully(self._near), taps.close_fully(self._far))
 
 
-def _relayed_peer(server: IceServer) -> RTCPeerConnection:
-    credential = server.credential.reveal() if server.credential else None
-    ice = RTCIceServer(list(server.urls), server.username, credential)
-    return RTCPeerConnection(
-        RTCConfiguration([ice], iceTransportPolicy=RTCIceTransportPolicy.RELAY)
-    )
+def _relayed_peer() -> RTCPeerConnection:
+    # aiortc falls back on a STUN server of its own where none is given, and none may be asked.
+    return RTCPeerConnection(RTCConfiguration([], iceTransportPolicy=RTCIceTransportPolicy.RELAY))

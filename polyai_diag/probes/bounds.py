@@ -5,12 +5,13 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from polyai_diag.redact import MOST_READ
+
 if TYPE_CHECKING:
     from polyai_diag.model import Json
 
 MAX_TEXT = 500
 MAX_ITEMS = 500
-MAX_READ = 64_000  # characters of one text that are looked at, for secrets above all
 
 
 class Room:
@@ -30,11 +31,11 @@ class Room:
         if isinstance(value, list | tuple):
             return [self.takes(item) for item in value[:MAX_ITEMS] if self._has(1)]
         if isinstance(value, str):
-            self.left -= min(len(value), MAX_READ)
+            self.left -= min(len(value), MOST_READ)
         return value
 
     def _has(self, characters: int) -> bool:
-        self.left -= min(characters, MAX_READ)
+        self.left -= min(characters, MOST_READ)
         return self.left >= 0
 
 

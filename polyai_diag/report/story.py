@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from polyai_diag.analysis.loose import number, table
 from polyai_diag.model import NOT_ASKED, Finding, Guide, Severity, Status, StepResult, Verdict
-from polyai_diag.plan import TITLES
+from polyai_diag.plan import NEEDS, TITLES
 from polyai_diag.report.candidates import Candidates
 from polyai_diag.report.firewall import request_of
 from polyai_diag.report.handover import Letter, letters
@@ -149,10 +149,9 @@ class Story:
 
     def _why_skipped(self, step: StepResult) -> str:
         """Follow a step that waited for another to the one that did not come."""
-        for other in self.record.steps:
-            if step.reason == f"needs {other.name}, which was skipped":
-                return self._why_skipped(other)
-        return step.reason
+        needed = (self.record.step(name) for name in NEEDS.get(step.name, ()))
+        skipped = next((other for other in needed if other.status is Status.SKIPPED), None)
+        return self._why_skipped(skipped) if skipped else step.reason
 
     @cached_property
     def roots(self) -> list[Root]:

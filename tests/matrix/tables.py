@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -93,8 +92,8 @@ def confusions(outcomes: Iterable[Outcome]) -> list[Confusion]:
     for outcome in outcomes:
         for cell in _off_diagonal(outcome):
             cases.setdefault(cell, []).append(outcome.name)
-    counted = Counter({cell: len(names) for cell, names in cases.items()})
-    return [Confusion(*cell, tuple(cases[cell])) for cell, _ in counted.most_common()]
+    by_number = sorted(cases.items(), key=lambda cell: len(cell[1]), reverse=True)
+    return [Confusion(*cell, tuple(names)) for cell, names in by_number]
 
 
 def _off_diagonal(outcome: Outcome) -> Iterator[tuple[str, str]]:
