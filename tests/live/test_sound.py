@@ -16,6 +16,7 @@ from polyai_diag.model import InputError, Status
 from polyai_diag.runner import Runner
 from polyai_diag.sandbox import Sandbox
 from tests.aio import in_loop_for
+from tests.live.cases import IPV6, Case
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,6 +44,15 @@ async def test_a_relay_loops_without_a_gateway(transport: str) -> None:
     assert (result.data["mode"], result.data["channels"]) == ("relay", "both")
     assert abs(result.data["gain_db"]) < 0.1
     assert {o.operation for o in result.observations} == {"relay_loopback"}
+
+
+@pytest.mark.skipif(bool(Case("", sandbox=IPV6).lacks), reason="no IPv6 on this machine")
+@in_loop_for(30)
+async def test_a_relay_with_an_ipv6_address_loops() -> None:
+    async with Sandbox(**IPV6) as sandbox:
+        target = sandbox.target(ice_servers=_relays(sandbox, "udp"))
+        result = await check_audio(target, through="relay")
+    assert (result.status, result.reason) == (Status.PASSED, "")
 
 
 @in_loop_for(30)
