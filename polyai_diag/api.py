@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from polyai_diag.analysis.audio.levels import AudioFacts
+    from polyai_diag.analysis.audio.facts import AudioFacts
     from polyai_diag.model import Event
     from polyai_diag.report import Report
     from polyai_diag.target import Target

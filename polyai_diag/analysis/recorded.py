@@ -9,7 +9,7 @@ from polyai_diag.analysis.observed import observation, retold_record
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from polyai_diag.analysis.audio.levels import AudioFacts
+    from polyai_diag.analysis.audio.facts import AudioFacts
     from polyai_diag.model import Record
 
 

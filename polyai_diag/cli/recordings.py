@@ -9,7 +9,7 @@ from polyai_diag.report.text import quantity
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from polyai_diag.analysis.audio.levels import AudioFacts
+    from polyai_diag.analysis.audio.facts import AudioFacts
 
 _MOST_DROPOUTS = 5
 _SHOWN = {"hum": "hum", "noise": "noise", "bandwidth": "band", "crowding": "clipping by a codec"}

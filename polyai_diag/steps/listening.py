@@ -11,7 +11,7 @@ import dataclasses
 import time
 from typing import TYPE_CHECKING
 
-from polyai_diag.analysis.audio.levels import AudioFacts, level_dbfs
+from polyai_diag.analysis.audio.levels import level_dbfs
 from polyai_diag.analysis.audio.speech import prompt_signal
 from polyai_diag.analysis.audio.unreferenced import unreferenced_facts
 from polyai_diag.failures import Failure
@@ -21,6 +21,7 @@ from polyai_diag.steps.pictures import as_json, keep_heard
 from polyai_diag.steps.saved import save_sound
 
 if TYPE_CHECKING:
+    from polyai_diag.analysis.audio.facts import AudioFacts
     from polyai_diag.analysis.audio.gaps import Dropout
     from polyai_diag.media.packets import PacketLog, Placed
     from polyai_diag.probes.ice import Call

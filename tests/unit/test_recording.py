@@ -21,7 +21,7 @@ from tests.unit.talk import talk
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from polyai_diag.analysis.audio.levels import AudioFacts
+    from polyai_diag.analysis.audio.facts import AudioFacts
 
 VOICE = talk(4, 1)[:, None]
 FORMS = [

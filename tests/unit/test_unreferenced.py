@@ -20,7 +20,7 @@ from tests.unit.talk import healthy_seed, talk
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from polyai_diag.analysis.audio.levels import AudioFacts
+    from polyai_diag.analysis.audio.facts import AudioFacts
 
 RATE_HZ = 48_000
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

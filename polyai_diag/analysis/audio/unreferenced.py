@@ -13,8 +13,9 @@ import numpy as np
 from polyai_diag.analysis.audio import limits_unreferenced as limits
 from polyai_diag.analysis.audio.clipping import Clipping
 from polyai_diag.analysis.audio.crowding import Crowding
+from polyai_diag.analysis.audio.facts import AudioFacts
 from polyai_diag.analysis.audio.gaps import Dropout, Gaps, dropouts
-from polyai_diag.analysis.audio.levels import AudioFacts, decibels
+from polyai_diag.analysis.audio.levels import decibels
 from polyai_diag.analysis.audio.loudness import Loudness
 from polyai_diag.analysis.audio.mains import Hum, Mains
 from polyai_diag.analysis.audio.sides import difference_db, sides
