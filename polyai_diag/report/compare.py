@@ -15,6 +15,7 @@ from polyai_diag.model import Finding, Severity, Status, Verdict
 from polyai_diag.report.compare_figures import figure_rows, step_rows
 from polyai_diag.report.compare_words import conclude
 from polyai_diag.report.comparison import CauseRow, Change, Comparison, Kind, Side, Where
+from polyai_diag.report.proof import how_often
 from polyai_diag.report.text import plain, time_span
 
 if TYPE_CHECKING:
@@ -204,7 +205,17 @@ def _notes(a: Report, b: Report, kind: Kind, *, guessed: bool) -> Iterator[str]:
             f"The call ended at the same second, {first.seconds:.1f} s and {second.seconds:.1f} s "
             f"after {first.since}: a timer ends it, not chance."
         )
+    for one, other in ((a, b), (b, a)):
+        yield from _perhaps_chance(one, other)
     yield from _not_alike(a, b)
+
+
+def _perhaps_chance(one: Report, other: Report) -> Iterator[str]:
+    """Yield what came and went in one run: that the other lacks it may be luck."""
+    for finding in _roots(one):
+        if finding.flaky and not _named(finding.id, other):
+            told = f"“{plain(finding.title, 160)}” {how_often(finding)}"
+            yield f"{told}: the run without it may have been lucky. Run it again."
 
 
 def _why_this_kind(a: Report, b: Report, kind: Kind) -> Iterator[str]:

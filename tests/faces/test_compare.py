@@ -16,7 +16,7 @@ from polyai_diag.cli import main
 from polyai_diag.cli.compare import print_comparison
 from polyai_diag.cli.console import new_console
 from polyai_diag.failures import Failure
-from polyai_diag.model import STEP_NAMES, CallIds, Finding, Severity, Status
+from polyai_diag.model import STEP_NAMES, CallIds, Finding, Flaky, Severity, Status
 from polyai_diag.report import Report, ReportError
 from polyai_diag.report.compare import compare_reports
 from polyai_diag.report.compare_forms import (
@@ -45,6 +45,10 @@ ELSEWHERE = {"hostname": "marys-laptop", "addresses": ["192.168.1.7"]}
 def udp(severity: Severity = Severity.WARNING) -> Finding:
     said = ("stun", "12 STUN requests: no answer")
     return finding("udp-blocked", "UDP is blocked", said, severity=severity)
+
+
+def now_and_then() -> Finding:
+    return msgspec.structs.replace(udp(), flaky=Flaky(failed=2, asked=4))
 
 
 def refused(named: str = "token-rejected") -> Finding:
@@ -325,6 +329,15 @@ def test_what_speaks_against_the_comparison_is_said() -> None:
         assert words in said
     assert "older one" in " ".join(compare_reports(b, a, Kind.BEFORE_AFTER).notes)
     assert compare_reports(a, a).notes == ()
+
+
+def test_what_came_and_went_may_be_absent_by_chance() -> None:
+    flaky = judged(now_and_then())
+    told = "“UDP is blocked” comes and goes, 2 of 4 failed: the run without it may have been lucky"
+    for a, b in ((flaky, judged()), (judged(), flaky)):
+        assert [note for note in compare_reports(a, b).notes if note.startswith(told)]
+    for other in (flaky, judged(udp())):
+        assert not [note for note in compare_reports(flaky, other).notes if "lucky" in note]
 
 
 # --- how it is shown --------------------------------------------------------------------------
