@@ -191,7 +191,7 @@ async def test_the_sandbox_serves_until_it_is_left() -> None:
     assert check.asked["where"] == "the sandbox on the kernel's machine"
     assert check.asked["has_token"]
     await check.leave()
-    with pytest.raises(OSError):
+    with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection("127.0.0.1", port)
 
 

@@ -19,7 +19,7 @@ from tests.real.needs import need
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Locator, Page, Playwright
 
 pytestmark = [pytest.mark.chromium, pytest.mark.timeout(180)]
 
@@ -100,27 +100,32 @@ class Lab:
 
 
 @contextmanager
-def browser(without: tuple[str, ...], microphone: Path) -> Iterator[Page]:
+def browser(playwright: Playwright, without: tuple[str, ...], microphone: Path) -> Iterator[Page]:
     """Open Chromium with a microphone out of a file, which is read each time it is opened."""
     program = need("chromium", install="apt-get install chromium")
     kept = [a for a in ARGUMENTS if a not in without]
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(
-            executable_path=program,
-            args=[*kept, f"--use-file-for-fake-audio-capture={microphone}"],
-        )
-        context = opened.new_context(viewport={"width": 1280, "height": 1500})
-        page = context.new_page()
-        page.set_default_timeout(60_000)
-        try:
-            yield page
-        finally:
-            opened.close()
+    opened = playwright.chromium.launch(
+        executable_path=program,
+        args=[*kept, f"--use-file-for-fake-audio-capture={microphone}"],
+    )
+    context = opened.new_context(viewport={"width": 1280, "height": 1500})
+    page = context.new_page()
+    page.set_default_timeout(45_000)
+    try:
+        yield page
+    finally:
+        opened.close()
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("lab")
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -130,11 +135,11 @@ def served(folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def opened(folder: Path, served: str) -> Iterator[Lab]:
+def opened(folder: Path, served: str, playwright: Playwright) -> Iterator[Lab]:
     """One browser that asks for the permission, and one kernel, for all that share them."""
     microphone = folder / "microphone.wav"
     write_tone(microphone)
-    with browser((FAKE_UI,), microphone) as page:
+    with browser(playwright, (FAKE_UI,), microphone) as page:
         open_notebook(page, served)
         at = Lab(page, microphone, folder)
         at.cell(0, IMPORTS)
@@ -153,7 +158,8 @@ SANDBOX = 'quick = {"listenS": 2, "holdS": 2}\ncheck = await open_check("sandbox
 WRONG_PASSWORD = f"""from polyai_diag.sandbox import Sandbox
 quick = {{"skip": ["microphone", "speaker"]}}
 sandbox = await Sandbox(plain=True).__aenter__()
-given = [IceServer(s["urls"], s.get("username"), "{WRONG}") for s in sandbox.describe()["ice_servers"]]
+relay = sandbox.describe()["ice_servers"][1]
+given = [IceServer(relay["urls"], relay["username"], "{WRONG}")]
 check = BrowserCheck(ice_servers=given)
 check"""
 
@@ -236,7 +242,7 @@ def test_udp_blocked(at: Lab) -> None:
     at.show(SANDBOX % "udp-blocked")
     at.start()
     at.answer("No")
-    assert at.headline() == "UDP is blocked"
+    assert at.headline().startswith("UDP is blocked")
     assert at.ask("check.report.root_causes") == ["udp-blocked"]
     at.shoot("check-udp-blocked")
 
@@ -260,17 +266,20 @@ def test_cancel_acts_at_once_and_what_was_seen_stays(at: Lab) -> None:
     assert state == ["incomplete", "passed"]
 
 
-def test_in_a_cell_and_in_the_report_of_a_run(at: Lab) -> None:
+def test_in_a_cell(at: Lab) -> None:
     """While the cell waits the kernel hears the browser: by messages, not by traits."""
-    at.show('quick = {"skip": ["microphone", "servers", "call", "speaker"]}\ncheck = BrowserCheck()\ncheck')
-    at.cell(2, "seen = await check.run()\nprint('=' + json.dumps([seen.verdict, seen is check.report]))")
+    skip = ["microphone", "servers", "call", "speaker"]
+    at.show(f'quick = {{"skip": {skip}}}\ncheck = BrowserCheck()\ncheck')
+    at.cell(
+        2, "seen = await check.run()\nprint('=' + json.dumps([seen.verdict, seen is check.report]))"
+    )
     out = at.page.locator(".jp-Cell >> nth=2 >> .jp-OutputArea-output").first
     out.wait_for()
     assert json.loads(out.inner_text().strip()[1:]) == ["healthy", True]
 
 
 def test_a_page_loaded_again_in_mid_check_says_so(at: Lab) -> None:
-    at.show(f'quick = {{**{{"listenS": 60}}}}\ncheck = BrowserCheck()\ncheck')
+    at.show('quick = {"listenS": 60}\ncheck = BrowserCheck()\ncheck')
     at.page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
     at.start()
     at.widget.locator(".level").wait_for()
@@ -282,8 +291,8 @@ def test_a_page_loaded_again_in_mid_check_says_so(at: Lab) -> None:
     assert at.ask("[check.status, check.report]") == ["Ready: press “Start the check”.", None]
 
 
-def test_no_microphone_at_all(folder: Path, served: str) -> None:
-    with browser((FAKE_DEVICE,), folder / "none.wav") as page:
+def test_no_microphone_at_all(folder: Path, served: str, playwright: Playwright) -> None:
+    with browser(playwright, (FAKE_DEVICE,), folder / "none.wav") as page:
         open_notebook(page, served)
         at = Lab(page, folder / "none.wav", folder)
         at.cell(0, IMPORTS)
