@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from ipywidgets import Widget
@@ -13,12 +13,14 @@ from ipywidgets import Widget
 from polyai_diag.model import Verdict
 from polyai_diag.notebook import browser_check
 from polyai_diag.notebook.browser_check import BrowserCheck, BrowserCheckError, open_check
-from polyai_diag.report import Report
 from polyai_diag.sandbox import FaultError
 from polyai_diag.target import IceServer, TargetError
 from tests.aio import in_loop, until
 from tests.unit.checks import check as result_of
 from tests.unit.checks import denied, saw
+
+if TYPE_CHECKING:
+    from polyai_diag.report import Report
 
 URL = "wss://gateway.example.net/api/v1/webrtc/signal"
 TOKEN, CREDENTIAL = "connector-token-value", "turn-credential-value"
@@ -31,7 +33,7 @@ class Said:
     def __init__(self, *given: Any, **options: Any) -> None:
         self.check = BrowserCheck(*given, **options)
         self.messages: list[dict[str, Any]] = []
-        self.check.send = lambda message: self.messages.append(message)
+        self.check.send = self.messages.append
 
     def tab(self, kind: str, **more: Any) -> None:
         self.check._take(self.check, {"type": kind, "tab": "tab-1", **more}, [])
@@ -204,7 +206,7 @@ async def test_a_fault_that_no_browser_would_meet_so_is_refused() -> None:
 
 
 def test_its_text_form_is_stable() -> None:
-    bundle = BrowserCheck()._repr_mimebundle_()
+    bundle: Any = BrowserCheck()._repr_mimebundle_()
     data = bundle[0] if isinstance(bundle, tuple) else bundle
     assert data["text/plain"] == "<BrowserCheck>"
     assert "application/vnd.jupyter.widget-view+json" in data

@@ -38,7 +38,7 @@ ALONE = 'quick = {"listenS": 2, "skip": ["servers", "call", "speaker"]}\n'
 def notebook(folder: Path) -> Path:
     """Write a notebook with a cell for the imports, one for the widget, one to look."""
     path = folder / "check.ipynb"
-    cells = [
+    cells: list[dict[str, Any]] = [
         {"cell_type": "code", "id": f"c{i}", "metadata": {}, "source": source, "outputs": [],
          "execution_count": None}
         for i, source in enumerate([IMPORTS, "", ""])
