@@ -22,13 +22,22 @@ ALLOWED = {"media.navigator.permission.disabled": True}
 REFUSED = {"permissions.default.microphone": 2}
 
 
+_ASKED = "(document.querySelector('.question')?.hidden === false)"
+_HEADLINE = "document.getElementById('headline')?.textContent"
+_PLAYS = """(async () => {
+    const context = new AudioContext();
+    await Promise.race([context.resume(), new Promise((on) => setTimeout(on, 3000))]);
+    return context.state === "running";
+})()"""
+
+
 async def use_page(tab: Tab, token: str) -> str:
     """Fill in the token, start, hear the tone; return the text that is to be sent."""
     await tab.evaluate(f"document.getElementById('token').value = {token!r}")
     await tab.evaluate("document.querySelector('#form .primary').click()")
-    await tab.when("document.querySelector('.question:not([hidden]) .primary')?.checkVisibility()")
-    await tab.evaluate("document.querySelector('.question .primary').click()")
-    await tab.when("document.getElementById('headline')?.textContent")
+    await tab.when(f"{_ASKED} || {_HEADLINE}")
+    await tab.evaluate(f"{_ASKED} && document.querySelector('.question .primary').click()")
+    await tab.when(_HEADLINE)
     return str(await tab.evaluate("document.getElementById('text').value"))
 
 
@@ -42,11 +51,12 @@ async def test_granted_it_calls_and_nothing_is_named(tmp_path: Path, from_disk: 
         with served(tmp_path) as url:
             await tab.open(file.as_uri() if from_disk else f"{url}check.html")
             text = await use_page(tab, told["token"])
-            headline = await tab.evaluate("document.getElementById('headline').textContent")
+            plays = await tab.evaluate(_PLAYS)
         await until(lambda: sandbox.active_calls == 0)
     pasted = judged(text)
-    assert pasted.findings == (), [f.summary for f in pasted.findings]
-    assert headline == "This browser is ready for voice calls"
+    # Firefox lets no sound run where the machine has nothing to play it with.
+    assert pasted.root_causes == (() if plays else ("playback-blocked",))
+    assert plays or "is a speaker or headset connected?" in pasted.findings[0].summary
     assert told["token"] not in text
     assert pasted.record is not None
     assert pasted.record.environment["hostname"].startswith("Firefox ")
@@ -63,6 +73,8 @@ async def test_the_microphone_refused_is_named_with_what_to_press(tmp_path: Path
         text = await use_page(tab, told["token"])
         todo = await tab.evaluate("document.querySelector('.todo').textContent")
     pasted = judged(text)
-    assert pasted.root_causes == ("microphone-denied",)
-    assert "struck-out microphone" in pasted.findings[0].remedy
+    denied = next(f for f in pasted.findings if f.id == "microphone-denied")
+    assert not denied.explained_by
+    assert denied.severity == "critical"
+    assert "struck-out microphone" in denied.remedy
     assert "struck-out microphone" in str(todo)
