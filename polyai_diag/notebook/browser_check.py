@@ -172,7 +172,7 @@ class BrowserCheck(anywidget.AnyWidget):
                 self.cancel()
 
     def _here(self, told: dict[str, Json]) -> None:
-        """Let a tab run the check: somebody has pressed its button, or it has heard our question."""
+        """Let a tab run the check: its button was pressed, or it has heard our question."""
         with self._lock:
             asked = any(not waiting.begun.is_set() for waiting in self._waiting)
             if not told.get("pressed") and (self._run or not asked):

@@ -72,7 +72,9 @@ class Tab:
 
     async def open(self, url: str) -> None:
         """Load a page, to its end."""
-        await self.command("browsingContext.navigate", context=self.context, url=url, wait="complete")
+        await self.command(
+            "browsingContext.navigate", context=self.context, url=url, wait="complete"
+        )
 
     async def evaluate(self, expression: str) -> Any:
         """Return what an expression of the page is: a text, a number or a truth."""
@@ -91,10 +93,12 @@ class Tab:
         """Wait until an expression of the page is something, and return it."""
         return await self.evaluate(
             f"""new Promise((resolve) => {{
-                const look = () => {{ const found = {expression}; if (found) resolve(found); return found; }};
-                if (!look()) {{
-                    const timer = setInterval(() => look() && clearInterval(timer), 50);
-                }}
+                const timer = setInterval(() => {{
+                    const found = {expression};
+                    if (!found) return;
+                    clearInterval(timer);
+                    resolve(found);
+                }}, 50);
             }})"""
         )
 
