@@ -80,7 +80,11 @@ async def test_a_token_that_is_typed_stays_in_the_browser(tmp_path: Path) -> Non
     async with Sandbox() as sandbox, browser_context(tmp_path) as context:
         told = sandbox.describe()
         asked = {"where": "gateway.example", "has_token": False}
-        options = {"url": told["signaling_url"], "iceServers": None, "skip": ["speaker"]}
+        options: dict[str, Any] = {
+            "url": told["signaling_url"],
+            "iceServers": None,
+            "skip": ["speaker"],
+        }
         async with shown(context, tmp_path, asked=asked, **options) as page:
             await page.get_by_label("Token").fill(told["token"])
             await page.keyboard.press("Enter")
@@ -100,7 +104,11 @@ async def test_a_token_that_is_typed_stays_in_the_browser(tmp_path: Path) -> Non
 async def test_without_a_token_no_call_is_placed(tmp_path: Path) -> None:
     async with browser_context(tmp_path) as context:
         asked = {"where": "gateway.example", "has_token": False}
-        options = {"url": "wss://127.0.0.1:1/signal", "iceServers": None, "skip": ["speaker"]}
+        options: dict[str, Any] = {
+            "url": "wss://127.0.0.1:1/signal",
+            "iceServers": None,
+            "skip": ["speaker"],
+        }
         async with shown(context, tmp_path, asked=asked, **options) as page:
             await page.get_by_role("button", name="Start the check").click()
             result = await _result(page)
