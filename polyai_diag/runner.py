@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from asyncio import FIRST_COMPLETED
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -86,11 +87,13 @@ class Runner:
         self._done = {step.name: asyncio.Event() for step in self._plan}
         self._ready = {step.name: asyncio.Event() for step in self._plan}
         self._stopped = ""
+        self._asked_to_stop = asyncio.Event()
         self._started = datetime.now(UTC)
 
     def cancel(self, reason: str = "cancelled") -> None:
         """Let `run()` stop where it is and return what it has."""
         self._stopped = self._stopped or reason
+        self._asked_to_stop.set()
 
     async def run(self) -> Record:
         """Run the steps and return what they saw.
@@ -144,10 +147,15 @@ class Runner:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._deadline_s
         pending = set(tasks)
-        while pending and not self._stopped:
-            _, pending = await asyncio.wait(pending, timeout=TICK_S)
-            if pending and loop.time() >= deadline:
-                self.cancel(f"the deadline of {self._deadline_s:.0f} s was reached")
+        asked = asyncio.create_task(self._asked_to_stop.wait())
+        try:
+            while pending and not self._stopped:
+                await asyncio.wait({*pending, asked}, timeout=TICK_S, return_when=FIRST_COMPLETED)
+                pending = {task for task in pending if not task.done()}
+                if pending and loop.time() >= deadline:
+                    self.cancel(f"the deadline of {self._deadline_s:.0f} s was reached")
+        finally:
+            asked.cancel()
 
     async def _run_step(self, step: Step, walk: Walk) -> None:
         for name in set(step.after) & set(self._done):

@@ -14,7 +14,7 @@ import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from playwright.sync_api import Page, sync_playwright
 
@@ -31,12 +31,24 @@ _SETTINGS = {
 }
 
 
+class Lab(NamedTuple):
+    """A JupyterLab server that runs, and the folder that it serves."""
+
+    work: Path
+    root_url: str
+    token: str
+
+    def url(self, notebook: str) -> str:
+        """Return the URL that opens this notebook, in a workspace of its own."""
+        name = Path(notebook).stem
+        return f"{self.root_url}/lab/workspaces/{name}/tree/{notebook}?reset&token={self.token}"
+
+
 @contextmanager
-def lab(folder: Path, notebook: Path) -> Iterator[str]:
-    """Serve a copy of the notebook; give the URL that opens it."""
+def running_lab(folder: Path) -> Iterator[Lab]:
+    """Serve an empty folder; the kernels are of this Python."""
     work = folder / "work"
     work.mkdir()
-    shutil.copy(notebook, work)
     for name, setting in _SETTINGS.items():
         path = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -61,14 +73,20 @@ def lab(folder: Path, notebook: Path) -> Iterator[str]:
     with (folder / "lab.log").open("w") as log:
         server = subprocess.Popen(command, cwd=work, env=environment, stdout=log, stderr=log)
         try:
-            _await_server(f"http://127.0.0.1:{port}/api?token={token}", server)
-            yield (
-                f"http://127.0.0.1:{port}/lab/workspaces/test/tree/{notebook.name}"
-                f"?reset&token={token}"
-            )
+            root_url = f"http://127.0.0.1:{port}"
+            _await_server(f"{root_url}/api?token={token}", server)
+            yield Lab(work, root_url, token)
         finally:
             server.terminate()
             server.wait(timeout=20)
+
+
+@contextmanager
+def lab(folder: Path, notebook: Path) -> Iterator[str]:
+    """Serve a copy of the notebook; give the URL that opens it."""
+    with running_lab(folder) as served:
+        shutil.copy(notebook, served.work)
+        yield served.url(notebook.name)
 
 
 @contextmanager

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from ipywidgets import Widget
 
 from polyai_diag.model import Verdict
-from polyai_diag.notebook.form import ALL_REGIONS, OWN_URL
+from polyai_diag.notebook.form import OWN_URL
 from polyai_diag.notebook.panel import Panel, PanelBusyError
-from polyai_diag.target import TargetError
+from polyai_diag.target import ALL_REGIONS, TargetError
 from tests.aio import in_loop, until
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ UNREACHABLE = "wss://127.0.0.1:1/"
 
 async def finished(panel: Panel) -> Report:
     """Wait for the run that a button started."""
-    await until(lambda: not panel._tasks)
+    await until(lambda: not panel._callbacks.tasks)
     assert panel.report is not None
     return panel.report
 
@@ -37,12 +37,12 @@ async def test_run_gives_the_report_and_shows_it() -> None:
     assert {s.name for s in report.steps if s.reason == "not asked for"} == {
         *("stun", "turn", "nat", "opus", "call", "audio")
     }
-    assert panel._outcome.layout.display is None
-    assert report.findings[0].title in panel._result.value
-    to_send = panel._tabs.children[1].value
+    assert panel._outcome.box.layout.display is None
+    assert report.findings[0].title in panel._outcome.result.value
+    to_send = panel._outcome.tabs.children[0].value
     assert to_send.count("<textarea") == 3
     assert "For the customer" in to_send
-    assert panel._tabs.titles == (*("Proof", "To send", "Firewall", "Network", "Audio", "Report"),)
+    assert panel._outcome.tabs.titles == ("To send", "Firewall", "Network", "Audio", "Report")
     assert "Done: failed." in panel._status.value
     assert panel._alert.value == ""
 
@@ -73,7 +73,7 @@ async def test_cancel_keeps_what_was_seen() -> None:
     panel._cancel_button.click()
     report = await asyncio.wait_for(run, 10)
     assert report.verdict is Verdict.INCOMPLETE
-    assert "Not finished" in panel._result.value
+    assert "Not finished" in panel._outcome.result.value
     assert panel._cancel_button.disabled
 
 
@@ -115,11 +115,13 @@ async def test_secrets_are_cleared_once_read_and_shown_nowhere() -> None:
     form = panel._form
     form.token.value = "connector-token-value"
     form.ice.value = True
-    form.ice_urls.value = "turn:127.0.0.1:1\nstun:127.0.0.1:1\n"
-    form.username.value = "user"
-    form.credential.value = "turn-credential-value"
+    form.servers.add()
+    relay, other = form.servers.rows
+    relay.url.value, relay.username.value = "turn:127.0.0.1:1", "user"
+    relay.credential.value = "turn-credential-value"
+    other.url.value = "stun:127.0.0.1:1"
     report = await panel.run()
-    assert form.token.value == form.credential.value == ""
+    assert form.token.value == relay.credential.value == ""
     states = Widget.get_manager_state()["state"]
     assert states
     for secret in ("connector-token-value", "turn-credential-value"):
@@ -136,25 +138,40 @@ async def test_typed_ice_servers_must_be_some() -> None:
         await panel.run()
 
 
+def described(*boxes: Any) -> set[str]:
+    """Return the labels of the fields and buttons that are shown in boxes."""
+    found: set[str] = set()
+    for box in boxes:
+        if box.layout.display != "none":
+            found |= described(*getattr(box, "children", ()))
+            found |= {box.description} - {""} if hasattr(box, "description") else set()
+    return found
+
+
 def test_fields_follow_the_place() -> None:
     form = Panel()._form
-    shown = {field.description for field in form._fields() if field.layout.display != "none"}
-    assert shown == {"Where to", "Break it on purpose", "Complaint"}
+    always = {"Where to", "Complaint", "How thorough"}
+    assert described(form.box) == always | {"Break it on purpose"}
+    assert described(form.more) == set()
     form.where.value = OWN_URL
+    assert described(form.box) == always | {"Signaling URL", "Connector token"}
+    form.more_button.click()
+    further = {"ICE servers", "Hold the call, seconds", "Through a relay only"}
+    assert described(form.more) == further
     form.ice.value = True
-    hidden = {field.description for field in form._fields() if field.layout.display == "none"}
-    assert hidden == {"Break it on purpose"}
+    login = {"ICE server 1", "User name 1", "Credential 1", "Add a server"}
+    assert described(form.more) == further | login
 
 
 def test_all_regions_are_asked_without_a_call() -> None:
     form = Panel()._form
     form.complaint.value = "ice"
+    form.more_button.click()
     form.where.value = ALL_REGIONS
-    shown = {field.description for field in form._fields() if field.layout.display != "none"}
-    assert shown == {"Where to", "Connector token"}
+    assert described(form.box, form.more, form.more_button) == {"Where to", "Connector token"}
     assert form.steps == ("token", "gateway")
     form.where.value = "us-1"
-    assert "Complaint" not in {f.description for f in form._fields() if f.layout.display == "none"}
+    assert "Complaint" in described(form.box)
 
 
 def test_text_form_is_stable() -> None:
