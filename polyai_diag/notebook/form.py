@@ -24,7 +24,7 @@ OWN_URL = "url"
 MOST_HOLD_S = 3600
 
 PLACES = {
-    "Sandbox on this machine": SANDBOX,
+    "Sandbox, to practise": SANDBOX,
     **{f"PolyAI {region}": region for region in REGIONS},
     "All PolyAI regions": ALL_REGIONS,
     "Another URL": OWN_URL,

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 _INTRODUCED = (
     "The kernel may sit far from the microphone. This checks the browser that you look at: its "
-    "permissions, microphone and speaker, and a call of its own to the place chosen above. What "
-    "it sees joins the report of the last run."
+    "permissions, microphone, speaker, and a call of its own to the place chosen under “Place a "
+    "call”. What it sees joins the report of the last run."
 )
 
 
