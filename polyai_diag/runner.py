@@ -26,7 +26,7 @@ from polyai_diag.model import (
     StepStarted,
 )
 from polyai_diag.our_bug import our_bug
-from polyai_diag.plan import ALL_REGIONS_STEPS, Step, chosen
+from polyai_diag.plan import ALL_REGIONS_STEPS, Step, chosen, loaded
 from polyai_diag.probes.waiting import stop
 from polyai_diag.step_tasks import Tasks, not_noted, note_here, tasks_noted
 from polyai_diag.steps.walk import Walk
@@ -75,9 +75,8 @@ class Runner:
         self._target = target
         self._earlier = [ending.data for ending in map(ending_in, earlier) if ending]
         self._walk = Walk(target, self._tell, audio_folder=audio_folder)
-        self._plan = chosen(
-            ALL_REGIONS_STEPS if target.all_regions else steps, place_call=place_call
-        )
+        wanted = ALL_REGIONS_STEPS if target.all_regions else steps
+        self._plan = loaded(chosen(wanted, place_call=place_call))
         self._walk.media_wanted = any(step.name == "call" for step in self._plan)
         self._deadline_s = deadline_s + target.hold_s
         self._on_event = on_event or (lambda _: None)

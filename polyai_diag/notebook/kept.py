@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from IPython.display import DisplayHandle
@@ -24,10 +25,11 @@ class Kept:
         self._handle = DisplayHandle()
         self._handle.display(_NoReport() if report is None else report)
 
-    def renew(self, report: Report) -> None:
+    async def renew(self, report: Report) -> None:
         """Show another one where the last one stands, if it stands anywhere."""
         if self._handle is not None:
-            self._handle.update(report)
+            drawn = await asyncio.to_thread(report._repr_html_)
+            self._handle.update({"text/html": drawn, "text/plain": repr(report)}, raw=True)
 
 
 class _NoReport:

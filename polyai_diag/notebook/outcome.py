@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
@@ -17,6 +18,7 @@ class Outcome:
     """A card that is hidden until there is something to show."""
 
     def __init__(self) -> None:
+        self._shown: Report | None = None
         self.result = widgets.HTML()
         self.tabs = widgets.Tab()
         self.box = widgets.VBox([self.result, self.tabs])
@@ -25,19 +27,25 @@ class Outcome:
 
     def hide(self) -> None:
         """Show nothing: what stands there is of an earlier run."""
+        self._shown = None
         self.box.layout.display = "none"
 
-    def show(self, report: Report) -> None:
-        """Show a report."""
-        shown = view.tabs(report)
-        self.tabs.children = [widgets.HTML(content) for content in shown.values()]
-        self.tabs.titles = tuple(shown)
+    async def show(self, report: Report) -> None:
+        """Show a report: what is wrong at once, the rest as soon as it is drawn."""
+        self.tabs.layout.display = "none"
+        self._show(view.result(report))
+        self._shown = report
+        drawn = await asyncio.to_thread(view.tabs, report)
+        if self._shown is not report:
+            return  # something else has come meanwhile
+        self.tabs.children = [widgets.HTML(content) for content in drawn.values()]
+        self.tabs.titles = tuple(drawn)
         self.tabs.selected_index = 0
         self.tabs.layout.display = None
-        self._show(view.result(report))
 
     def show_pasted(self, pasted: Pasted) -> None:
         """Show what a paste is, its faults and its causes."""
+        self._shown = None
         self.tabs.layout.display = "none"
         self._show(view.pasted(pasted))
 

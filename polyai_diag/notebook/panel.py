@@ -12,6 +12,7 @@ from polyai_diag.notebook import view
 from polyai_diag.notebook.aids import Aids
 from polyai_diag.notebook.callbacks import Callbacks, PanelBusyError, words_of
 from polyai_diag.notebook.form import SANDBOX, Form
+from polyai_diag.notebook.heavy import load_in_background, new_runner, new_sandbox
 from polyai_diag.notebook.interrupts import interrupt_calls
 from polyai_diag.notebook.kept import Kept
 from polyai_diag.notebook.outcome import Outcome
@@ -22,11 +23,10 @@ from polyai_diag.notebook.this_browser import ThisBrowser
 from polyai_diag.plan import chosen
 from polyai_diag.report import Report
 from polyai_diag.report.html import panel_styles
-from polyai_diag.runner import Runner
-from polyai_diag.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from polyai_diag.model import Event
+    from polyai_diag.runner import Runner
     from polyai_diag.target import Target
 
 __all__ = ["Panel", "PanelBusyError"]
@@ -42,11 +42,12 @@ class Panel:
     def __init__(self, where: str = SANDBOX, fault: str = "", complaint: str = "") -> None:
         self.report: Report | None = None
         """What the last run saw, None before the first."""
+        self._ran: Report | None = None  # the last run alone, for a browser's check to join
         self._alert = widgets.HTML()
         self._callbacks = Callbacks(self._say)
         self._form = Form(where, fault, complaint, self._callbacks.here)
         self._paste = PasteBox()
-        self._browser = ThisBrowser(self._browser_came)
+        self._browser = ThisBrowser(self._browser_reports)
         self._run_button = widgets.Button(description="Run", button_style="primary")
         self._cancel_button = widgets.Button(description="Cancel")
         self._status = widgets.HTML()
@@ -90,7 +91,7 @@ class Panel:
                 report = await self._measure(target)
         except asyncio.CancelledError:
             if self._runner is not None:
-                self._came(Report(self._runner.record()))
+                await self._came(Report(self._runner.record()))
             raise
         except Exception as exc:
             self._say(words_of(exc))
@@ -98,7 +99,7 @@ class Panel:
             raise
         finally:
             self._unlock()
-        self._came(report)
+        await self._came(report)
         return report
 
     def cancel(self) -> None:
@@ -120,12 +121,12 @@ class Panel:
         if target is not None:
             return await self._diagnose(target)
         self._stands("Starting the sandbox…", whole=False)
-        async with Sandbox(faults=self._form.faults) as sandbox:
+        async with new_sandbox(self._form.faults) as sandbox:
             return await self._diagnose(sandbox.target(**self._form.options))
 
     async def _diagnose(self, target: Target) -> Report:
         steps = self._form.steps
-        self._runner = Runner(target, steps=steps, on_event=self._on_event)
+        self._runner = new_runner(target, steps=steps, on_event=self._on_event)
         now_s = asyncio.get_running_loop().time()
         self._course = Course(chosen(steps), now_s, thorough=target.thorough, hold_s=target.hold_s)
         self._pulse = Pulse(self._draw)
@@ -147,7 +148,7 @@ class Panel:
             self._paste.lock(False)
         self._aids.said = f"Read: {judged.kind}."
         if judged.report is not None:
-            self._shows(judged.report)
+            await self._shows(judged.report)
         elif judged.pasted is not None:
             self._outcome.show_pasted(judged.pasted)
 
@@ -155,12 +156,13 @@ class Panel:
         self._say("")
         await self._browser.open(self._form.read(), self._form.faults)
 
-    def _browser_came(self, check: Report) -> None:
+    def _browser_reports(self, check: Report) -> None:
+        self._callbacks.on_loop(lambda: self._browser_came(check))(None)
+
+    async def _browser_came(self, check: Report) -> None:
         """Join what the browser saw to the last run's report; alone where there is none."""
-        with self._callbacks.caught():
-            ran = self.report.own if self.report is not None else None
-            self._shows(check if ran is None else ran.with_browser(check))
-            self._aids.said = "The browser's check is in the report."
+        self._aids.said = "The browser's check has ended: it is in the report."
+        await self._shows(check if self._ran is None else self._ran.with_browser(check))
 
     # --- while it runs ---
 
@@ -209,17 +211,18 @@ class Panel:
         self._run_button.disabled = False
         self._cancel_button.disabled = True
 
-    def _came(self, report: Report) -> None:
+    async def _came(self, report: Report) -> None:
         """Take a run's report."""
+        self._ran = report
         self._live.value = view.live({s.name: s for s in report.steps}, {})
-        self._shows(report)
         seconds = f"{report.record.duration_ms / 1000:.1f} s"
         self._stands(f"Done: {report.verdict.value}.", seconds, whole=True)
+        await self._shows(report)
 
-    def _shows(self, report: Report) -> None:
+    async def _shows(self, report: Report) -> None:
         self.report = report
-        self._outcome.show(report)
-        self._kept.renew(report)
+        await self._outcome.show(report)
+        await self._kept.renew(report)
 
     # --- how it is shown ---
 
@@ -237,6 +240,7 @@ class Panel:
         return panel
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        load_in_background()
         bundle: dict[str, Any] = self._widget._repr_mimebundle_(**kwargs)
         return {**bundle, "text/plain": repr(self)}
 

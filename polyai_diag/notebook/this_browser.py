@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 
 from polyai_diag.notebook import view
-from polyai_diag.sandbox import Sandbox
+from polyai_diag.notebook.heavy import new_sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,7 +42,7 @@ class ThisBrowser:
         await self.close()
         async with AsyncExitStack() as held:
             if target is None:
-                sandbox = await held.enter_async_context(Sandbox(faults=faults))
+                sandbox = await held.enter_async_context(new_sandbox(faults))
                 target = sandbox.target()
             self._shown(_check(target, self._on_report))
             self._held = held.pop_all()
