@@ -21,7 +21,8 @@ from polyai_diag.causes import (
     udp,
     unauthorized,
 )
-from polyai_diag.causes.engine import CAUSES, Cause, describe, judge, root_causes, verdict
+from polyai_diag.causes.browser_joined import judge
+from polyai_diag.causes.engine import CAUSES, Cause, describe, root_causes, verdict
 
 __all__ = [
     "CAUSES",

@@ -51,6 +51,7 @@ __all__ = [
     "describe",
     "endpoint_host",
     "judge",
+    "rank",
     "root_causes",
     "verdict",
 ]
@@ -190,7 +191,7 @@ def judge(record: Record, limit: Limit = lambda judging: judging()) -> tuple[Fin
     if attempts:
         findings += _coming_and_going(rules, attempts, Facts(record, attempts.lucky), present)
     findings += [rules_broken(rules.broken)] if rules.broken else []
-    return tuple(sorted(findings, key=_rank))
+    return tuple(sorted(findings, key=rank))
 
 
 def verdict(record: Record, findings: Iterable[Finding]) -> Verdict:
@@ -382,6 +383,7 @@ def _hosts(facts: Facts, evidence: Iterable[Evidence]) -> set[str]:
     }
 
 
-def _rank(finding: Finding) -> tuple[bool, int, int]:
+def rank(finding: Finding) -> tuple[bool, int, int]:
+    """Sort findings by this: roots first, the worst first, then as they stand on the way."""
     layer = CAUSES[finding.id].layer if finding.id in CAUSES else Layer.ANY
     return (bool(finding.explained_by), list(Severity).index(finding.severity), layer)

@@ -160,6 +160,8 @@ def print_report(console: Console, report: Report, *, steps: bool = True) -> Non
     console.print(_shown(f"{report.verdict.value}: {words}", f"bold {colour}"))
     console.print(_shown(" · ".join(story.facts), "bright_black"))
     console.print(_shown(f"Measured from {hostname} ({addresses or 'no outside address'})."))
+    if story.browser:
+        console.print(_shown(f"And in {story.browser.machine[0]}: {story.browser.vantage}."))
     console.print(_shown(f"Not measured: {story.not_measured}."))
     if steps:
         console.print(Group(*(_line(step) for step in report.steps)))

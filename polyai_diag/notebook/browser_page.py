@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from polyai_diag.model import Json
 
 _MODULE = ("browser_facts.js", "browser_call.js", "browser_check.js")
+_VIEW = "browser_view.js"
 _EXPORT = re.compile(r"^export (?=const|function|async|class)", re.MULTILINE)
 _ANYWHERE = "wss: https:"
 
@@ -37,9 +38,26 @@ def module_source() -> str:
     return "\n".join(map(_source, _MODULE))
 
 
+def view_source() -> str:
+    """Return the check and the drawing of it as one ES module without imports."""
+    return f"{module_source()}\n{_source(_VIEW)}"
+
+
+def widget_source() -> str:
+    """Return the notebook's widget as one ES module without imports, as anywidget takes it."""
+    own = _source("browser_widget.js").replace("__CONFIG__", _as_data(_config("", ())))
+    return f"{_EXPORT.sub('', view_source())}\n{own}"
+
+
+def widget_styles() -> str:
+    """Return the styles of the notebook's widget."""
+    return f"{_source('browser_widget.css')}{_source('browser_view.css')}"
+
+
 def render_page(url: str = "", ice_servers: Sequence[str] = (), username: str = "") -> str:
     """Return the page as one HTML file; `url` empty lets the person choose the gateway."""
-    script, css = _script("browser_page.js"), _source("browser_page.css")
+    script = _script("browser_page.js")
+    css = f"{_source('browser_page.css')}{_source('browser_view.css')}"
     old = _source("browser_old.js")
     return (
         _environment()
@@ -67,7 +85,7 @@ def render_snippet(url: str = "", ice_servers: Sequence[str] = ()) -> str:
 
 
 def _script(name: str) -> str:
-    return _EXPORT.sub("", f"{module_source()}\n{_source(name)}")
+    return _EXPORT.sub("", f"{view_source()}\n{_source(name)}")
 
 
 def _policy(url: str, css: str, *scripts: str) -> str:

@@ -119,7 +119,8 @@ def _address(actor: Actor) -> str:
 def _tested(story: Story) -> str:
     host, addresses = story.machine
     source = f"{plain(host, 80)} ({plain(addresses, 120) or 'address unknown'})"
-    return f"Test of voice calls to PolyAI, {plain(story.started, 40)}, from {source}"
+    beside = f", and in {plain(story.browser.machine[0], 80)}" if story.browser else ""
+    return f"Test of voice calls to PolyAI, {plain(story.started, 40)}, from {source}{beside}"
 
 
 def _to_do(story: Story, actor: Actor, mine: list[Root]) -> Iterator[str]:
@@ -292,10 +293,11 @@ def _gateway_facts(story: Story, told: list[str]) -> Iterator[str]:
 
 
 def _searched_for(story: Story) -> str:
+    also = f"; in the browser: {_searched_for(story.browser)}" if story.browser else ""
     call = story.record.call
     return (
         f"callSid {plain(call.call_sid, 80)}, sessionId {plain(call.session_id or 'none', 60)}, "
-        f"region {plain(story.region or 'none', 40)}, {plain(story.started, 40)}"
+        f"region {plain(story.region or 'none', 40)}, {plain(story.started, 40)}{also}"
     )
 
 

@@ -32,7 +32,7 @@ def render_markdown(report: Report) -> str:
     """Return Markdown for a ticket: the searchable line, what is wrong, what to do, the proof."""
     story = Story(report)
     parts = (
-        *(_head, _todo, _letters, _firewall, _way, _reach, _proof),
+        *(_head, _todo, _letters, _firewall, _way, _browser, _reach, _proof),
         *(_relays, _candidates, _measured, _steps, _surroundings),
     )
     return "\n".join(line for part in parts for line in part(story)) + "\n"
@@ -46,8 +46,10 @@ def _head(story: Story) -> Iterator[str]:
     yield ""
     name, addresses = story.machine
     where = f"**{text(name)}**" + (f" ({text(addresses)})" if addresses else "")
+    beside = story.browser
+    also = f"And of **{text(beside.machine[0])}**: {beside.vantage}. " if beside else ""
     yield (
-        f"{story.badge.word}. This measured the network of {where}: {story.vantage}. "
+        f"{story.badge.word}. This measured the network of {where}: {story.vantage}. {also}"
         f"**Not measured:** {text(story.not_measured)}."
     )
 
@@ -78,6 +80,23 @@ def _firewall(story: Story) -> Iterator[str]:
 
 def _way(story: Story) -> Iterator[str]:
     yield from section("The way of the call")
+    yield from _stops(story)
+
+
+def _browser(story: Story) -> Iterator[str]:
+    beside = story.browser
+    if beside is None:
+        return
+    yield from section(f"The way of the call in {text(beside.machine[0])}")
+    call_sid, *others = beside.facts
+    yield from (" · ".join([code(call_sid), *map(text, others)]), "")
+    yield from _stops(beside)
+    if beside.measured:
+        told = ((name, text(value)) for name, value in beside.measured)
+        yield from ("", *table(("what", "value"), told))
+
+
+def _stops(story: Story) -> Iterator[str]:
     rows = [
         (f"**{s.name}**" if s.here else s.name, f"{s.mark.glyph} {s.mark.word}", text(s.detail))
         for s in story.way

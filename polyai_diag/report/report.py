@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from polyai_diag import causes
+from polyai_diag.analysis.browser_joined import is_check, joined, parted
 from polyai_diag.analysis.loose import rows, table
 from polyai_diag.causes.broken import RULE_BROKEN
 from polyai_diag.files import write_whole
@@ -62,12 +63,34 @@ class Report:
 
     @property
     def steps(self) -> tuple[StepResult, ...]:
-        """All nine steps, in order."""
+        """All nine steps, in order; a browser's check may be the tenth."""
         return self.record.steps
 
     def step(self, name: str) -> StepResult:
         """Return the step of that name; raises KeyError."""
         return self.record.step(name)
+
+    @cached_property
+    def own(self) -> Report:
+        """This report without the browser's check that was joined to it."""
+        run, check = parted(self.record)
+        return Report(run) if check else self
+
+    @cached_property
+    def browser(self) -> Report | None:
+        """The browser's check that was joined to it, as a report of its own."""
+        check = parted(self.record)[1]
+        return Report(check) if check else None
+
+    def with_browser(self, check: Report) -> Report:
+        """Return this run's report with a browser's check in it, as the tenth step.
+
+        Both are judged as they were: what the browser saw changes none of the nine steps. The
+        check keeps its own times. Raises ReportError where one is not what it should be.
+        """
+        if is_check(self.record) or not is_check(check.record):
+            raise ReportError("with_browser takes a run's report, and gives it a browser's check")
+        return Report(joined(self.record, check.record))
 
     def anonymized(self) -> Report:
         """Return the same report with an alias for every address and host name."""
@@ -201,3 +224,7 @@ def _check(record: Record) -> None:
         raise ReportError("$.started: not a date and time as RFC 3339 has it") from None
     if started.tzinfo is None:
         raise ReportError("$.started: no time zone; UTC is written as Z")
+    try:
+        parted(record)
+    except ValueError as exc:
+        raise ReportError(f"$.steps[9]: {exc}") from None

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from polyai_diag.analysis.browser_joined import is_check
 from polyai_diag.analysis.loose import number, table
 from polyai_diag.model import NOT_ASKED, Finding, Guide, Severity, Status, StepResult, Verdict
 from polyai_diag.plan import NEEDS, TITLES
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from polyai_diag.report.request import Request
 
 _DOCUMENT_LIMIT = 1_000_000
+_CUSTOMERS = "the customer's "
+_ANOTHER = "any other browser, microphone or network"
 
 GUIDE_SECTIONS = {
     Guide.UNAUTHORIZED: "Unauthorized error",
@@ -80,7 +83,7 @@ class Story:
         self.report = report
         self.record = report.record
         self.findings = report.findings
-        self.steps = {step.name: step for step in self.record.steps}
+        self.steps = {step.name: step for step in report.own.steps}
 
     @property
     def badge(self) -> Mark:
@@ -126,9 +129,15 @@ class Story:
     @property
     def vantage(self) -> str:
         """Whose network that was, as it stands after the machine's name."""
-        if "browser" in self.record.environment:
+        if is_check(self.record):
             return "the browser that ran the check, with its microphone and its network"
-        return "the machine that ran polyai-diag, not the customer's browser"
+        customer = ", not the customer's browser" if self.browser is None else ""
+        return f"the machine that ran polyai-diag{customer}"
+
+    @cached_property
+    def browser(self) -> Story | None:
+        """What a browser's check has seen that was joined to the run: another place."""
+        return Story(self.report.browser) if self.report.browser else None
 
     @property
     def not_measured(self) -> str:
@@ -137,6 +146,8 @@ class Story:
         never = ["the customer's browser, microphone and speaker"]
         if isinstance(named, list | tuple) and named:
             never = [plain(item, 120) for item in named[:12]]
+        if self.browser:
+            never = [_ANOTHER, *(item for item in never if not item.startswith(_CUSTOMERS))]
         return "; ".join([*never, *self._skipped()])
 
     def _skipped(self) -> Iterator[str]:
@@ -182,7 +193,7 @@ class Story:
     @cached_property
     def firewall(self) -> Request:
         """What to ask a network team for."""
-        return request_of(self.report)
+        return request_of(self.report.own)
 
     @cached_property
     def reach(self) -> Reach:
@@ -212,12 +223,12 @@ class Story:
     @property
     def bars(self) -> list[Bar]:
         """When each step ran."""
-        return [_bar(step, self.whole_ms) for step in self.record.steps]
+        return [_bar(step, self.whole_ms) for step in self.steps.values()]
 
     @property
     def whole_ms(self) -> float:
         """The length of the time axis."""
-        end = max((s.started_ms + s.duration_ms for s in self.record.steps), default=0)
+        end = max((s.started_ms + s.duration_ms for s in self.steps.values()), default=0)
         return max(end, number(self.record.duration_ms) or 0, 1)
 
     @property
@@ -248,6 +259,7 @@ class Story:
             " · ".join(plain(fact, 120) for fact in self.facts),
             f"{self.badge.word}: {plain(self.headline)}",
             f"Measured from {plain(host, 80)} ({plain(addresses) or 'address unknown'}).",
+            *(_beside(self.browser) if self.browser else ()),
             f"Not measured: {plain(self.not_measured)}.",
         ]
         for root in self.roots:
@@ -260,6 +272,10 @@ class Story:
     def data(self, step: str) -> dict[str, Any]:
         """Return what a step put down, empty where it did not run."""
         return table(self.steps[step].data) if step in self.steps else {}
+
+
+def _beside(browser: Story) -> Iterator[str]:
+    yield f"And in {plain(browser.machine[0], 80)}: {' · '.join(map(plain, browser.facts))}."
 
 
 def severity_mark(finding: Finding) -> Mark:

@@ -278,6 +278,13 @@ class Played(NamedTuple):
     target: TargetFaults
     proxy: ProxyMode | None
 
+    @property
+    def needs_tls(self) -> bool:
+        """Whether one of them is a fault of certificates, or of a proxy on the way."""
+        gateway = self.gateway
+        certificate = gateway.certificate_days or gateway.certificate_names or gateway.self_signed
+        return bool(certificate or self.proxy)
+
 
 def played(faults: Iterable[str | Fault]) -> Played:
     """Put faults together: ids of FAULTS, or a Fault of the caller's own.

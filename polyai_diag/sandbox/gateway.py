@@ -62,7 +62,7 @@ class GatewayConfig:
 class Gateway:
     """An `async with` block that serves; leaving it ends every call and closes every socket."""
 
-    def __init__(self, config: GatewayConfig, ssl_context: ssl.SSLContext) -> None:
+    def __init__(self, config: GatewayConfig, ssl_context: ssl.SSLContext | None) -> None:
         self.config = config
         self.calls: set[Call] = set()
         self.port = 0

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from polyai_diag.sandbox.certificates import THIS_MACHINE, Authority, self_signed_context
-from polyai_diag.sandbox.faults import Fault, played
+from polyai_diag.sandbox.faults import Fault, FaultError, played
 from polyai_diag.sandbox.gateway import SIGNALING_PATH, Gateway, GatewayConfig
 from polyai_diag.sandbox.proxy import Proxy, Upstream
 from polyai_diag.sandbox.strangers import listening
@@ -36,8 +36,9 @@ class Sandbox:
 
     `faults` are ids of FAULTS, or a Fault of the caller's own. `allow_echo=False` refuses the echo
     mode, as production does; `trickle=True` sends the gateway's candidates in frames of their own;
-    `ipv6=True` serves all of it on ::1, not on 127.0.0.1.
-    Raises FaultError for a fault that it cannot play; where a machine has no IPv6, OSError.
+    `ipv6=True` serves all of it on ::1, not on 127.0.0.1; `plain=True` without TLS, for a browser
+    that trusts no authority of ours.
+    Raises FaultError for a fault that it cannot play, or not so; without IPv6, OSError.
     """
 
     def __init__(
@@ -47,9 +48,13 @@ class Sandbox:
         allow_echo: bool = True,
         trickle: bool = False,
         ipv6: bool = False,
+        plain: bool = False,
     ) -> None:
         self._host = IPV6_HOST if ipv6 else HOST
         self._faults = played(faults)
+        self._plain = plain
+        if plain and self._faults.needs_tls:
+            raise FaultError("a sandbox without TLS cannot play a fault of certificates or proxies")
         self._allow_echo = allow_echo
         self._trickle = trickle
         self._tokens = Tokens()
@@ -165,7 +170,7 @@ class Sandbox:
         if faults.region:
             return region_url(faults.region)
         own = f"[{self._host}]" if ":" in self._host else self._host
-        return f"wss://{faults.host or own}:{port}{SIGNALING_PATH}"
+        return f"{'ws' if self._plain else 'wss'}://{faults.host or own}:{port}{SIGNALING_PATH}"
 
     def _token_sent(self) -> str:
         faults = self._faults.target
@@ -188,7 +193,7 @@ class Sandbox:
         return TurnServer(
             host=self._host,
             users={self._username: self._credential},
-            ssl_context=self._authority.server_context(*THIS_MACHINE),
+            ssl_context=None if self._plain else self._authority.server_context(*THIS_MACHINE),
             faults=faults,
         )
 
@@ -208,6 +213,8 @@ class Sandbox:
             relayed_addresses=turn.relayed_addresses,
         )
         names, days = faults.certificate_names or THIS_MACHINE, faults.certificate_days
+        if self._plain:
+            return Gateway(config, None)
         if faults.self_signed:
             return Gateway(config, self_signed_context())
         return Gateway(config, self._authority.server_context(*names, valid_days=days))

@@ -46,7 +46,7 @@ async def browser_context(
     """Open Chromium with a tone for a microphone, or silence; `without` some of its arguments."""
     program = need("chromium", install="apt-get install chromium")
     microphone = folder / "microphone.wav"
-    (_write_silence if silent else write_tone)(microphone)
+    (write_silence if silent else write_tone)(microphone)
     kept = [a for a in ARGUMENTS if a not in without and not a.startswith("--host-resolver")]
     arguments = [*kept, _RESOLVE, f"--use-file-for-fake-audio-capture={microphone}"]
     async with async_playwright() as playwright:
@@ -106,7 +106,7 @@ def shown_by_the_page(results: Sequence[dict[str, Any]], folder: Path) -> list[l
     return shown
 
 
-def _write_silence(path: Path) -> None:
+def write_silence(path: Path) -> None:
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
