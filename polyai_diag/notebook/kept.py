@@ -22,14 +22,16 @@ class Kept:
 
     def show(self, report: Report | None) -> None:
         """Show it in the cell that runs now, and from now on there."""
-        self._handle = DisplayHandle()
-        self._handle.display(_NoReport() if report is None else report)
+        self._handle = DisplayHandle()  # type: ignore[no-untyped-call]
+        shown = _NoReport() if report is None else report
+        self._handle.display(shown)  # type: ignore[no-untyped-call]
 
     async def renew(self, report: Report) -> None:
         """Show another one where the last one stands, if it stands anywhere."""
         if self._handle is not None:
             drawn = await asyncio.to_thread(report._repr_html_)
-            self._handle.update({"text/html": drawn, "text/plain": repr(report)}, raw=True)
+            shown = {"text/html": drawn, "text/plain": repr(report)}
+            self._handle.update(shown, raw=True)  # type: ignore[no-untyped-call]
 
 
 class _NoReport:

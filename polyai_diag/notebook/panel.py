@@ -154,7 +154,7 @@ class Panel:
 
     async def _open_browser(self) -> None:
         self._say("")
-        await self._browser.open(self._form.read(), self._form.faults)
+        await self._browser.open(self._form.read(), self._form.fault.value)
 
     def _browser_reports(self, check: Report) -> None:
         self._callbacks.on_loop(lambda: self._browser_came(check))(None)

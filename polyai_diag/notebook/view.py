@@ -73,11 +73,13 @@ def note(text: str) -> str:
 def tabs(report: Report) -> dict[str, str]:
     """Return title and content of each tab."""
     story = Story(report)
+    browser = {"Browser": render_part("browser", story.browser)} if story.browser else {}
     return {
         "To send": render_part("letters", story),
         "Firewall": render_part("firewall", Asked(story.firewall)),
         "Network": render_part("network", story, drawn_relays(story)),
         "Audio": render_part("audio", story, drawn_sound(story)),
+        **browser,
         "Report": render_part("saved", story, list(_links(report))),
     }
 
