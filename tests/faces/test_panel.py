@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import json
+import os
 import threading
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from ipywidgets import Widget
 
+from polyai_diag.analysis.browser import browser_record
 from polyai_diag.model import Verdict
 from polyai_diag.notebook.form import OWN_URL
 from polyai_diag.notebook.panel import Panel, PanelBusyError
-from polyai_diag.target import ALL_REGIONS, TargetError
+from polyai_diag.report import Report
+from polyai_diag.secret import Secret
+from polyai_diag.target import ALL_REGIONS, IceServer, TargetError
 from tests.aio import in_loop, until
-
-if TYPE_CHECKING:
-    from polyai_diag.report import Report
+from tests.unit.checks import check as browser_check
+from tests.unit.checks import denied
 
 UNREACHABLE = "wss://127.0.0.1:1/"
 
@@ -183,3 +191,179 @@ def test_text_form_is_stable() -> None:
 
 def test_the_panel_says_whose_network_it_measures() -> None:
     assert "not the customer's browser" in Panel()._widget.children[0].value
+
+
+@in_loop
+async def test_what_an_action_raises_on_another_thread_is_one_line_in_the_panel() -> None:
+    panel = Panel()
+
+    def fails() -> None:
+        raise KeyError("a-secret-in-a-message")
+
+    async def fails_later() -> None:
+        await asyncio.sleep(0)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/a/path")
+
+    made = panel._callbacks
+    for callback, said in (
+        (made.here(fails), "KeyError in test_panel.py"),
+        (made.on_loop(fails), "KeyError in test_panel.py"),
+        (made.on_loop(fails_later), "No space left"),
+    ):
+        panel._say("")
+        thread = threading.Thread(target=callback, args=(None,))
+        thread.start()
+        thread.join(timeout=5)
+        await until(lambda: bool(panel._alert.value))
+        assert 'role="alert"' in panel._alert.value
+        assert said in panel._alert.value
+        assert "a-secret" not in panel._alert.value
+
+
+def test_without_a_loop_a_click_says_what_to_do() -> None:
+    panel = Panel()
+    panel._run_button.click()
+    assert "run `await panel.run()` in a cell" in panel._alert.value
+
+
+@in_loop
+async def test_a_field_that_breaks_the_form_is_seen() -> None:
+    panel = Panel()
+    panel._form._arrange = None  # type: ignore[method-assign, assignment]
+    panel._form.servers._arrange = None  # type: ignore[method-assign, assignment]
+    panel._form.servers.add_button.click()
+    assert "TypeError" in panel._alert.value
+
+
+@in_loop
+async def test_a_cancelled_cell_leaves_a_partial_report() -> None:
+    panel = Panel()
+    enabled = asyncio.Event()
+    panel._cancel_button.observe(lambda _: enabled.set(), "disabled")
+    run = asyncio.create_task(panel.run())
+    await asyncio.wait_for(enabled.wait(), 10)
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    assert panel.report is not None
+    assert panel.report.verdict is Verdict.INCOMPLETE
+    assert "Not finished" in panel._outcome.result.value
+    assert not panel._run_button.disabled
+
+
+@in_loop
+async def test_a_token_is_kept_for_its_own_place_alone() -> None:
+    form = Panel(UNREACHABLE)._form
+    form.token.value = "a-token"
+    first = form.read()
+    again = form.read()
+    assert first is not None
+    assert again is not None
+    assert first.token == again.token == Secret("a-token")
+    assert "empty" in form.token.placeholder
+    form.url.value = "wss://127.0.0.1:2/"
+    elsewhere = form.read()
+    assert elsewhere is not None
+    assert elsewhere.token is None
+    assert form.token.placeholder == "cleared once read"
+    form.url.value = UNREACHABLE
+    back = form.read()
+    assert back is not None
+    assert back.token is None  # it was forgotten when the place was left
+
+
+@in_loop
+async def test_each_server_has_a_login_of_its_own_which_is_kept_with_it() -> None:
+    form = Panel(UNREACHABLE)._form
+    form.ice.value = True
+    form.servers.add()
+    for number, row in enumerate(form.servers.rows, 1):
+        row.url.value, row.username.value = f"turn:127.0.0.{number}", f"user-{number}"
+        row.credential.value = f"credential-{number}"
+    for _ in range(2):
+        target = form.read()
+        assert target is not None
+        assert target.ice_servers == tuple(
+            IceServer(f"turn:127.0.0.{n}", f"user-{n}", f"credential-{n}") for n in (1, 2)
+        )
+        assert [row.credential.value for row in form.servers.rows] == ["", ""]
+    form.servers.rows[0].username.value = "somebody-else"
+    changed = form.read()
+    assert changed is not None
+    assert changed.ice_servers is not None
+    assert changed.ice_servers[0].credential is None
+    form.servers.rows[1].remove_button.click()
+    assert [row.username.value for row in form.servers.rows] == ["somebody-else"]
+
+
+@in_loop
+async def test_options_reach_the_target_and_the_fold_says_so() -> None:
+    form = Panel("us-1")._form
+    form.depth.value, form.relay_only.value, form.hold_s.value = True, True, 30
+    target = form.read()
+    assert target is not None
+    assert (target.thorough, target.relay_only, target.hold_s) == (True, True, 30)
+    assert form.depth.value is True
+    assert form.depth.label == "thorough, about 66 s"
+    assert form.more_button.description == "More options (relay only, held 30 s)"
+
+
+@in_loop
+async def test_the_kept_report_is_renewed_after_each_run() -> None:
+    panel = Panel(complaint="unauthorized")
+    shown: list[object] = []
+    panel._kept._handle = SimpleNamespace(update=lambda data, **_: shown.append(data))
+    await panel.run()
+    (data,) = shown
+    assert isinstance(data, dict)
+    assert data["text/plain"] == "<Report healthy: no cause named>"
+    assert "<script" not in data["text/html"]
+    assert "<button" not in data["text/html"]
+
+
+@in_loop
+async def test_the_browsers_check_joins_the_last_run() -> None:
+    panel = Panel(complaint="unauthorized")
+    record = browser_record(json.dumps(browser_check(denied("person"))), datetime.now(UTC))
+    assert record is not None
+    check = Report(record)
+    panel._browser_reports(check)
+    await until(lambda: panel.report is check)
+    ran = await panel.run()
+    for _ in range(2):  # a second check takes the place of the first
+        before = panel.report
+        panel._browser_reports(check)
+        await until(lambda: panel.report is not before)
+        await until(lambda: not panel._callbacks.tasks)
+        assert panel.report is not None
+        assert panel.report.steps[-1].name == "browser"
+        assert panel.report.own.record == ran.record
+        assert "Browser" in panel._outcome.tabs.titles
+    assert panel._alert.value == ""
+
+
+@in_loop
+async def test_the_browsers_check_has_a_sandbox_until_it_is_closed() -> None:
+    panel = Panel(fault="token-rejected")
+    panel._browser.open_button.click()
+    await until(lambda: panel._browser._check is not None)
+    check = panel._browser._check
+    assert check is not None
+    assert check.asked["has_token"]
+    port = urlsplit(check._url).port
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.close()
+    await writer.wait_closed()
+    assert panel._browser.close_button.layout.display is None
+    panel._browser.close_button.click()
+    await until(lambda: not panel._callbacks.tasks and panel._browser._check is None)
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", port)
+
+
+@in_loop
+async def test_a_check_that_cannot_be_opened_says_why() -> None:
+    panel = Panel("http://gateway.example.net/")
+    panel._browser.open_button.click()
+    await until(lambda: bool(panel._alert.value))
+    assert "is not a signaling URL" in panel._alert.value
