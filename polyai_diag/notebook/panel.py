@@ -59,7 +59,7 @@ class Panel:
         self._runner: Runner | None = None
         self._course: Course | None = None
         self._pulse: Pulse | None = None
-        self._busy = False
+        self._busy = self._cancelled = False
         self._unlock()
         self._live.value = view.live({}, {})
         self._stands("Ready.", whole=False)
@@ -104,11 +104,13 @@ class Panel:
 
     def cancel(self) -> None:
         """Stop the run under way; what it has seen becomes the report."""
+        if not self._busy:
+            return
+        self._cancelled = True
+        self._pulse_stops()
+        self._stands("Stopped. Closing what is open…", whole=False)
         if self._runner is not None:
-            self._cancel_button.disabled = True
             self._runner.cancel()
-            self._pulse_stops()
-            self._stands("Stopping: closing what is open…", whole=False)
 
     def kept(self) -> None:
         """Show the last report in this cell's output as plain HTML, and renew it after each run.
@@ -129,8 +131,10 @@ class Panel:
         self._runner = new_runner(target, steps=steps, on_event=self._on_event)
         now_s = asyncio.get_running_loop().time()
         self._course = Course(chosen(steps), now_s, thorough=target.thorough, hold_s=target.hold_s)
-        self._pulse = Pulse(self._draw)
-        self._cancel_button.disabled = False
+        if self._cancelled:
+            self._runner.cancel()  # while the sandbox was starting
+        else:
+            self._pulse = Pulse(self._draw)
         try:
             return Report(await self._runner.run())
         finally:
@@ -203,6 +207,7 @@ class Panel:
         self._outcome.hide()
         self._form.lock(True)
         self._run_button.disabled = True
+        self._cancel_button.disabled = self._cancelled = False
 
     def _unlock(self) -> None:
         self._busy = False

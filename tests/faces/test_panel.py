@@ -8,11 +8,11 @@ import json
 import os
 import threading
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from IPython.display import DisplayHandle
 from ipywidgets import Widget
 
 from polyai_diag.analysis.browser import browser_record
@@ -312,7 +312,8 @@ async def test_options_reach_the_target_and_the_fold_says_so() -> None:
 async def test_the_kept_report_is_renewed_after_each_run() -> None:
     panel = Panel(complaint="unauthorized")
     shown: list[object] = []
-    panel._kept._handle = SimpleNamespace(update=lambda data, **_: shown.append(data))
+    panel._kept._handle = handle = DisplayHandle()  # type: ignore[no-untyped-call]
+    handle.update = lambda data, **_: shown.append(data)
     await panel.run()
     (data,) = shown
     assert isinstance(data, dict)
@@ -331,9 +332,9 @@ async def test_the_browsers_check_joins_the_last_run() -> None:
     await until(lambda: panel.report is check)
     ran = await panel.run()
     for _ in range(2):  # a second check takes the place of the first
-        before = panel.report
+        panel._outcome.result.value = ""
         panel._browser_reports(check)
-        await until(lambda: panel.report is not before)
+        await until(lambda: bool(panel._outcome.result.value))
         await until(lambda: not panel._callbacks.tasks)
         assert panel.report is not None
         assert panel.report.steps[-1].name == "browser"

@@ -143,7 +143,12 @@ async def test_every_kind_of_event_in_a_flood_and_the_last_state_stands() -> Non
     panel, loop = Panel(), asyncio.get_running_loop()
     panel._course = Course(PLAN, loop.time())
     drawn: list[float] = []
-    panel._pulse = Pulse(lambda: (drawn.append(loop.time()), panel._draw())[1])
+
+    def draw() -> None:
+        drawn.append(loop.time())
+        panel._draw()
+
+    panel._pulse = Pulse(draw)
     seen = Observation(operation="stun_binding", endpoint="x", started_ms=0, duration_ms=1)
     some: list[Event] = [
         StepStarted("stun"), Progress("stun", "Asking"), Observed("stun", seen), ended("token"),
