@@ -138,3 +138,55 @@ def _await_server(url: str, server: subprocess.Popen[bytes]) -> None:
         except (urllib.error.URLError, ConnectionError):
             time.sleep(0.1)
     raise RuntimeError("JupyterLab did not start")
+
+
+PANEL = ".polyai-diag-panel"
+_CANCEL = """() => new Promise((resolve) => {
+    const panel = document.querySelector(".polyai-diag-panel"), times = {};
+    const cancel = [...panel.querySelectorAll("button")].find((b) => b.textContent === "Cancel");
+    const began = performance.now();
+    const look = () => {
+        const said = panel.querySelector(".pd-status").textContent;
+        if (said.includes("Stopped")) times.stopped ??= performance.now() - began;
+        if (!said.includes("Done: incomplete")) return;
+        seen.disconnect();
+        resolve({done: performance.now() - began, ...times});
+    };
+    const seen = new MutationObserver(look);
+    seen.observe(panel, {childList: true, subtree: true, characterData: true});
+    cancel.click();
+})"""
+
+
+def write_notebook(folder: Path, name: str, *sources: str) -> str:
+    """Write a notebook of these cells; return its file name."""
+    kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+    cells = [
+        {"cell_type": "code", "id": f"cell-{i}", "metadata": {}, "source": source, "outputs": [],
+         "execution_count": None}
+        for i, source in enumerate(sources)
+    ]  # fmt: skip
+    whole = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+    (folder / f"{name}.ipynb").write_text(json.dumps(whole), encoding="utf-8")
+    return f"{name}.ipynb"
+
+
+def panel_in(page: Page, served: Lab, name: str, arguments: str = "", *further: str) -> None:
+    """Open a notebook with a panel, and with further cells, and wait until it can be used."""
+    source = f"from polyai_diag.notebook.panel import Panel\npanel = Panel({arguments})\npanel"
+    notebook = write_notebook(served.work, name, source, *further)
+    open_notebook(page, served.url(notebook))
+    command(page, "notebook:run-all-cells")
+    page.locator(f"{PANEL} button", has_text="Run").wait_for()
+    page.locator(f"{PANEL} [role=status]", has_text="Ready.").wait_for(state="attached")
+
+
+def status(page: Page, text: str) -> None:
+    """Wait until the panel says so to whoever listens."""
+    page.locator(f"{PANEL} [role=status]", has_text=text).wait_for(state="attached")
+
+
+def cancel_ms(page: Page) -> dict[str, float]:
+    """Press Cancel; return after how long it was said, `stopped` and `done`."""
+    times: dict[str, float] = page.evaluate(_CANCEL)
+    return times
