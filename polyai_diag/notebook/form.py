@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 SANDBOX = "sandbox"
 OWN_URL = "url"
 MOST_HOLD_S = 3600
+TOKEN_VARIABLE = "POLYAI_TOKEN"  # noqa: S105 - its name, not its value
 
 PLACES = {
     "Sandbox, to practise": SANDBOX,
@@ -135,9 +137,19 @@ class Form:
         return where, self.url.value.strip() if where == OWN_URL else where
 
     def _token(self) -> Secret | None:
+        """Return what is typed, else what was read for this place, else the environment's."""
         if self.token.value:
             return Secret(self.token.value)
-        return self._kept[1] if self._kept and self._kept[0] == self._place else None
+        if self._kept and self._kept[0] == self._place:
+            return self._kept[1]
+        given = os.environ.get(TOKEN_VARIABLE)
+        return Secret(given) if given else None
+
+    @property
+    def _empty_token(self) -> str:
+        return (
+            f"{TOKEN_VARIABLE} is used" if os.environ.get(TOKEN_VARIABLE) else "cleared once read"
+        )
 
     def _ice_servers(self) -> list[IceServer] | None:
         if not self.ice.value or self.where.value == ALL_REGIONS:
@@ -183,7 +195,7 @@ class Form:
             field.layout.display = None if visible else "none"
         if self._kept and self._kept[0] != self._place:
             self._kept = None
-        self.token.placeholder = KEPT if self._kept else "cleared once read"
+        self.token.placeholder = KEPT if self._kept else self._empty_token
         self.more_button.description = "Fewer options" if self._open else self._more_words()
         self._estimate()
 

@@ -90,6 +90,7 @@ class Panel:
             with interrupt_calls(lambda: self._callbacks.on_loop(self.cancel)(None)):
                 report = await self._measure(target)
         except asyncio.CancelledError:
+            self._stands("Stopped before it began.", whole=False)
             if self._runner is not None:
                 await self._came(Report(self._runner.record()))
             raise

@@ -47,7 +47,7 @@ def barred(page: Page) -> list[str]:
     page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
     found = []
     for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=scheme)
         found += [f"{scheme}: {violation}" for violation in violations(page, "html")]
     return found
 

@@ -161,7 +161,7 @@ _CANCEL = """() => new Promise((resolve) => {
 def write_notebook(folder: Path, name: str, *sources: str) -> str:
     """Write a notebook of these cells; return its file name."""
     kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
-    cells = [
+    cells: list[dict[str, object]] = [
         {"cell_type": "code", "id": f"cell-{i}", "metadata": {}, "source": source, "outputs": [],
          "execution_count": None}
         for i, source in enumerate(sources)

@@ -238,10 +238,8 @@ async def test_a_field_that_breaks_the_form_is_seen() -> None:
 @in_loop
 async def test_a_cancelled_cell_leaves_a_partial_report() -> None:
     panel = Panel()
-    enabled = asyncio.Event()
-    panel._cancel_button.observe(lambda _: enabled.set(), "disabled")
     run = asyncio.create_task(panel.run())
-    await asyncio.wait_for(enabled.wait(), 10)
+    await until(lambda: panel._runner is not None)
     run.cancel()
     with pytest.raises(asyncio.CancelledError):
         await run
@@ -249,6 +247,20 @@ async def test_a_cancelled_cell_leaves_a_partial_report() -> None:
     assert panel.report.verdict is Verdict.INCOMPLETE
     assert "Not finished" in panel._outcome.result.value
     assert not panel._run_button.disabled
+
+
+@in_loop
+async def test_cancel_works_while_the_sandbox_starts() -> None:
+    panel = Panel()
+    run = asyncio.create_task(panel.run())
+    await asyncio.sleep(0)
+    assert panel._runner is None
+    panel.cancel()
+    assert "Stopped" in panel._status.value
+    report = await run
+    assert report.verdict is Verdict.INCOMPLETE
+    panel.cancel()  # nothing runs: nothing happens
+    assert "Done: incomplete." in panel._status.value
 
 
 @in_loop
@@ -270,6 +282,19 @@ async def test_a_token_is_kept_for_its_own_place_alone() -> None:
     back = form.read()
     assert back is not None
     assert back.token is None  # it was forgotten when the place was left
+
+
+def test_a_token_of_the_environment_is_used_and_shown_nowhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("POLYAI_TOKEN", "a-token-of-the-environment")
+    form = Panel("us-1")._form
+    target = form.read()
+    assert target is not None
+    assert target.token == Secret("a-token-of-the-environment")
+    assert form.token.placeholder == "read and kept: leave empty to use it again"
+    assert Panel("us-1")._form.token.placeholder == "POLYAI_TOKEN is used"
+    assert "a-token-of" not in repr(Widget.get_manager_state())
 
 
 @in_loop
@@ -309,11 +334,11 @@ async def test_options_reach_the_target_and_the_fold_says_so() -> None:
 
 
 @in_loop
-async def test_the_kept_report_is_renewed_after_each_run() -> None:
+async def test_the_kept_report_is_renewed_after_each_run(monkeypatch: pytest.MonkeyPatch) -> None:
     panel = Panel(complaint="unauthorized")
     shown: list[object] = []
-    panel._kept._handle = handle = DisplayHandle()  # type: ignore[no-untyped-call]
-    handle.update = lambda data, **_: shown.append(data)
+    panel._kept._handle = DisplayHandle()  # type: ignore[no-untyped-call]
+    monkeypatch.setattr(panel._kept._handle, "update", lambda data, **_: shown.append(data))
     await panel.run()
     (data,) = shown
     assert isinstance(data, dict)
