@@ -25,8 +25,9 @@ demo: .venv/.core
 lab: .venv/.lab
 	$(BIN)/polyai-diag lab
 
-test: .venv/.test .venv/mitmproxy .venv/pystun3 .venv/axe
+test: .venv/.test .venv/mitmproxy .venv/pystun3
 	@tools/system-packages
+	@$(MAKE) --no-print-directory .venv/axe
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -235,13 +235,15 @@ class Panel:
     def _laid_out(self) -> widgets.VBox:
         buttons = widgets.HBox([self._run_button, self._cancel_button, self._form.more_button])
         buttons.add_class("polyai-diag-buttons")
-        call = widgets.VBox([self._form.box, self._form.more, buttons, self._status, self._live])
+        whose = widgets.HTML(view.machine(platform.node()))
+        form = [self._form.box, self._form.more, buttons]
+        call = widgets.VBox([whose, *form, self._status, self._live])
         ways = widgets.Tab([call, self._paste.box, self._browser.box])
         ways.titles = ("Place a call", "Judge a paste", "Check this browser")
         asked = widgets.VBox([ways, self._alert])
         asked.add_class("polyai-diag-card")
-        head = widgets.HTML(f"{panel_styles()}{view.machine(platform.node())}")
-        panel = widgets.VBox([head, self._aids, asked, self._outcome.box])
+        styles = widgets.HTML(panel_styles())
+        panel = widgets.VBox([styles, self._aids, asked, self._outcome.box])
         panel.add_class("polyai-diag-panel")
         return panel
 

@@ -31,6 +31,7 @@ class ThisBrowser:
         self.open_button = widgets.Button(description="Check this browser", button_style="primary")
         self.close_button = widgets.Button(description="Close the check")
         self._place = widgets.VBox()
+        self._place.add_class("polyai-diag-place")
         buttons = widgets.HBox([self.open_button, self.close_button])
         buttons.add_class("polyai-diag-buttons")
         self.box = widgets.VBox([widgets.HTML(view.note(_INTRODUCED)), buttons, self._place])
@@ -59,4 +60,5 @@ class ThisBrowser:
     def _show(self, check: BrowserCheck | None) -> None:
         self._check = check
         self._place.children = [] if check is None else [check]
+        self.open_button.disabled = check is not None
         self.close_button.layout.display = "none" if check is None else None

@@ -190,7 +190,8 @@ def test_text_form_is_stable() -> None:
 
 
 def test_the_panel_says_whose_network_it_measures() -> None:
-    assert "not the customer's browser" in Panel()._widget.children[0].value
+    (call, _, _) = Panel()._widget.children[2].children[0].children
+    assert "not the customer's browser" in call.children[0].value
 
 
 @in_loop
