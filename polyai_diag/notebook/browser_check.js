@@ -513,7 +513,9 @@ class Check {
       const context = await this.audioContext();
       seen.note({ context: context.state });
       if (context.state !== "running") {
-        seen.fail("playback_blocked", `the audio context is ${context.state}`);
+        const clicked = navigator.userActivation?.hasBeenActive; // then it is no rule of autoplay's
+        const hint = clicked ? ", although the page was clicked: is a speaker or headset connected?" : "";
+        seen.fail("playback_blocked", `the audio context is ${context.state}${hint}`);
         return;
       }
       this.tell("speaker", "running", { text: "Playing a tone" });

@@ -161,14 +161,18 @@ class BrowserCheck(anywidget.AnyWidget):
 
     def _take(self, _widget: object, message: Json, _buffers: object) -> None:
         told = message if isinstance(message, dict) else {}
-        takers = {"here": self._here, "result": self._came, "failed": self._failed}
-        if told.get("type") == "cancel":
-            self.cancel()
-        elif told.get("type") in takers:
-            takers[told["type"]](told)
+        match told.get("type"):
+            case "here":
+                self._here(told)
+            case "result":
+                self._came(told)
+            case "failed":
+                self._failed(told)
+            case "cancel":
+                self.cancel()
 
     def _here(self, told: dict[str, Json]) -> None:
-        """Let a tab run the check: somebody has pressed its button, or it has heard our question."""
+        """Let a tab run the check: its button was pressed, or it has heard our question."""
         with self._lock:
             asked = any(not waiting.begun.is_set() for waiting in self._waiting)
             if not told.get("pressed") and (self._run or not asked):

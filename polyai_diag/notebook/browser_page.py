@@ -51,7 +51,7 @@ def widget_source() -> str:
 
 def widget_styles() -> str:
     """Return the styles of the notebook's widget."""
-    return f"{_source('browser_widget.css')}{_source('browser_view.css')}"
+    return f"{_source('browser_view.css')}{_source('browser_widget.css')}"
 
 
 def render_page(url: str = "", ice_servers: Sequence[str] = (), username: str = "") -> str:

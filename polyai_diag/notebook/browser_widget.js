@@ -70,7 +70,8 @@ class Tab {
   completed(options) {
     const token = options.token || this.token;
     this.token = "";
-    const skip = IN_VS_CODE ? ["microphone"] : []; // it lets no notebook have it: nobody is to blame
+    // VS Code lets no notebook have the microphone: nobody is to blame.
+    const skip = [...(options.skip ?? []), ...(IN_VS_CODE ? ["microphone"] : [])];
     if (token && options.url) return { ...options, token, skip };
     return { ...options, token, iceServers: options.iceServers ?? [], skip: [...skip, "call"] };
   }
@@ -151,9 +152,9 @@ class View {
   }
 
   cancel() {
+    if (!takes(this.card.cancel)) return;
     this.tab.stop();
     this.tab.send({ type: "cancel" }); // another tab may be the one that runs it
-    this.card.cancel.disabled = true;
   }
 
   draw() {
@@ -171,7 +172,7 @@ class View {
     if (this.running !== shown.run) {
       this.running = shown.run;
       this.body.replaceChildren(this.card.element);
-      this.card.cancel.disabled = false;
+      this.card.cancel.setAttribute("aria-disabled", "false");
       if (had) this.card.cancel.focus();
     }
     const asked = this.card.question.hidden && shown.asking;
@@ -215,10 +216,17 @@ class View {
   }
 
   begin(pressed) {
-    pressed.disabled = true;
+    if (!takes(pressed)) return;
     this.tab.send({ type: "here", pressed: true });
-    setTimeout(() => (pressed.disabled = false), LOST_MS); // where no kernel answers
+    setTimeout(() => pressed.setAttribute("aria-disabled", "false"), LOST_MS); // where no kernel answers
   }
+}
+
+/** Take a press once; a button that is `disabled` would lose the focus, and the keyboard its place. */
+function takes(pressed) {
+  if (pressed.getAttribute("aria-disabled") === "true") return false;
+  pressed.setAttribute("aria-disabled", "true");
+  return true;
 }
 
 function promise(where, known) {

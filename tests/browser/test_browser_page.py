@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from polyai_diag.cli import main
+from polyai_diag.notebook import browser_page
 from polyai_diag.notebook.browser_page import render_page, render_snippet
 from polyai_diag.sandbox import Sandbox
 from tests.aio import in_loop_for, until
-from tests.browser.checking import FAKE_UI, browser_context, judged, use_page
+from tests.browser.checking import FAKE_DEVICE, FAKE_UI, browser_context, judged, use_page
 from tests.browser.chromium import served
 
 if TYPE_CHECKING:
@@ -121,6 +122,68 @@ async def test_ice_servers_that_cannot_be_fetched(tmp_path: Path, from_disk: boo
             await page.goto(file.as_uri() if from_disk else f"{url}check.html")
             text = await use_page(page, told["token"])
     assert judged(text).root_causes == (() if from_disk else ("ice-servers-unavailable",))
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the page listen and call for a shorter time."""
+    source = browser_page.module_source()
+    assert source.count("listenS: 6, holdS: 8") == 1
+    shorter = source.replace("listenS: 6, holdS: 8", "listenS: 2, holdS: 2")
+    monkeypatch.setattr(browser_page, "module_source", lambda: shorter)
+
+
+@pytest.mark.parametrize(
+    ("without", "silent", "named", "headline"),
+    [
+        ([FAKE_UI], False, "microphone-denied", "The browser may not use the microphone"),
+        ([FAKE_DEVICE], False, "microphone-missing", "No microphone is connected"),
+        ([], True, "microphone-silent", "The microphone is allowed and gives no sound"),
+    ],
+)
+@pytest.mark.usefixtures("quick")
+@in_loop_for(60)
+async def test_from_disk_the_microphone(
+    tmp_path: Path, without: list[str], silent: bool, named: str, headline: str
+) -> None:
+    async with browser_context(tmp_path, without=without, silent=silent) as context:
+        page = await context.new_page()
+        await page.goto(_save(tmp_path, "wss://127.0.0.1:1/api/v1/webrtc/signal").as_uri())
+        text = await use_page(page, "")
+        assert (await page.locator("#headline").inner_text()).startswith(headline)
+    assert judged(text).root_causes == (named,)
+
+
+@pytest.mark.usefixtures("quick")
+@in_loop_for(60)
+async def test_from_disk_a_wrong_turn_password(tmp_path: Path) -> None:
+    secret = "wrong-password-typed-in"
+    async with Sandbox() as sandbox, browser_context(tmp_path) as context:
+        relay = sandbox.describe()["ice_servers"][1]
+        page = await context.new_page()
+        url = sandbox.describe()["signaling_url"]
+        await page.goto(_save(tmp_path, url, *relay["urls"]).as_uri())
+        await page.get_by_label("TURN user name").fill(relay["username"])
+        await page.get_by_label("TURN password").fill(secret)
+        text = await use_page(page, "")
+        assert secret not in await page.content()
+    pasted = judged(text)
+    assert pasted.root_causes == ("turn-credentials-rejected",)
+    assert pasted.record is not None
+    assert secret not in repr(pasted.record)
+
+
+@pytest.mark.usefixtures("quick")
+@in_loop_for(60)
+async def test_from_disk_with_udp_blocked(tmp_path: Path) -> None:
+    async with Sandbox(["udp-blocked"]) as sandbox, browser_context(tmp_path) as context:
+        told = sandbox.describe()
+        page = await context.new_page()
+        await page.goto(_save(tmp_path, told["signaling_url"]).as_uri())
+        text = await use_page(page, told["token"])
+        todo = await page.locator(".todo").inner_text()
+    assert judged(text).root_causes == ("udp-blocked",)
+    assert "UDP" in todo
 
 
 @in_loop_for(60)

@@ -19,12 +19,11 @@ from tests.real.needs import need
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Locator, Page, Playwright
 
 pytestmark = [pytest.mark.chromium, pytest.mark.timeout(180)]
 
 WIDGET = ".pd-check-notebook"
-TOKEN_MARK = "the-token-of-this-sandbox"
 IMPORTS = """import asyncio, json
 from ipywidgets import Widget
 from polyai_diag.notebook.browser_check import BrowserCheck, open_check
@@ -32,13 +31,14 @@ from polyai_diag.target import IceServer
 own = BrowserCheck._options
 BrowserCheck._options = lambda self: {**own(self), **quick}
 quick = {"listenS": 2, "holdS": 2}"""
+WRONG = "a-wrong-password-typed-in"
 ALONE = 'quick = {"listenS": 2, "skip": ["servers", "call", "speaker"]}\n'
 
 
 def notebook(folder: Path) -> Path:
     """Write a notebook with a cell for the imports, one for the widget, one to look."""
     path = folder / "check.ipynb"
-    cells = [
+    cells: list[dict[str, Any]] = [
         {"cell_type": "code", "id": f"c{i}", "metadata": {}, "source": source, "outputs": [],
          "execution_count": None}
         for i, source in enumerate([IMPORTS, "", ""])
@@ -100,27 +100,32 @@ class Lab:
 
 
 @contextmanager
-def browser(without: tuple[str, ...], microphone: Path) -> Iterator[Page]:
+def browser(playwright: Playwright, without: tuple[str, ...], microphone: Path) -> Iterator[Page]:
     """Open Chromium with a microphone out of a file, which is read each time it is opened."""
     program = need("chromium", install="apt-get install chromium")
     kept = [a for a in ARGUMENTS if a not in without]
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(
-            executable_path=program,
-            args=[*kept, f"--use-file-for-fake-audio-capture={microphone}"],
-        )
-        context = opened.new_context(viewport={"width": 1280, "height": 1500})
-        page = context.new_page()
-        page.set_default_timeout(60_000)
-        try:
-            yield page
-        finally:
-            opened.close()
+    opened = playwright.chromium.launch(
+        executable_path=program,
+        args=[*kept, f"--use-file-for-fake-audio-capture={microphone}"],
+    )
+    context = opened.new_context(viewport={"width": 1280, "height": 1500})
+    page = context.new_page()
+    page.set_default_timeout(45_000)
+    try:
+        yield page
+    finally:
+        opened.close()
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("lab")
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -130,11 +135,11 @@ def served(folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def opened(folder: Path, served: str) -> Iterator[Lab]:
+def opened(folder: Path, served: str, playwright: Playwright) -> Iterator[Lab]:
     """One browser that asks for the permission, and one kernel, for all that share them."""
     microphone = folder / "microphone.wav"
     write_tone(microphone)
-    with browser((FAKE_UI,), microphone) as page:
+    with browser(playwright, (FAKE_UI,), microphone) as page:
         open_notebook(page, served)
         at = Lab(page, microphone, folder)
         at.cell(0, IMPORTS)
@@ -150,6 +155,13 @@ def at(opened: Lab) -> Lab:
 
 
 SANDBOX = 'quick = {"listenS": 2, "holdS": 2}\ncheck = await open_check("sandbox", %r)\ncheck'
+WRONG_PASSWORD = f"""from polyai_diag.sandbox import Sandbox
+quick = {{"skip": ["microphone", "speaker"]}}
+sandbox = await Sandbox(plain=True).__aenter__()
+relay = sandbox.describe()["ice_servers"][1]
+given = [IceServer(relay["urls"], relay["username"], "{WRONG}")]
+check = BrowserCheck(ice_servers=given)
+check"""
 
 
 def test_granted_and_healthy(at: Lab) -> None:
@@ -170,3 +182,121 @@ def test_granted_and_healthy(at: Lab) -> None:
     at.shoot("check-healthy-dark")
     command(at.page, "apputils:change-theme", {"theme": "JupyterLab Light"})
     assert at.ask("[check.report.verdict, check.status]") == ["healthy", "Done: healthy."]
+    _the_token_is_nowhere_and_a_reload_loses_nothing(at)
+
+
+def _the_token_is_nowhere_and_a_reload_loses_nothing(at: Lab) -> None:
+    token, states = at.ask(
+        "[check._token.reveal(), Widget.get_manager_state(drop_defaults=False)['state']]"
+    )
+    at.cell(2, "")
+    shown = at.widget.inner_html()
+    at.page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+    saved = (at.folder / "work" / "check.ipynb").read_text()
+    kept = [json.dumps(states), saved, shown]
+    assert "check-notebook" in kept[0]  # the widget's state is in it
+    assert "widget-view+json" in saved
+    assert len(token) > 10
+    assert [token in text for text in kept] == [False, False, False]
+    at.page.reload()
+    assert at.headline() == "This browser is ready for voice calls"
+    at.widget.get_by_role("button", name="Check again").click()
+    at.widget.get_by_role("button", name="Cancel").click()
+    assert at.headline() == "The check was stopped before its end"
+
+
+def test_denied_when_asked_with_the_keyboard_alone(at: Lab) -> None:
+    at.page.context.clear_permissions()
+    at.show(f"{ALONE}check = BrowserCheck()\ncheck")
+    at.widget.get_by_role("button", name="Start the check").focus()
+    at.page.keyboard.press("Enter")
+    assert at.headline() == "The browser may not use the microphone"
+    assert at.widget.locator(".headline").evaluate("at => at === document.activeElement")
+    assert "set Microphone to Allow" in at.widget.locator(".todo, .press").first.inner_text()
+    at.shoot("check-denied")
+    assert at.ask("[check.report.root_causes, check.report.findings[0].summary]") == [
+        ["microphone-denied"],
+        at.ask("check.report.findings[0].evidence[0].text"),
+    ]
+    assert "refused by the person" in at.ask("check.report.findings[0].summary")
+
+
+def test_a_silent_microphone(at: Lab) -> None:
+    write_silence(at.microphone)
+    at.show(f"{ALONE}check = BrowserCheck()\ncheck")
+    at.start()
+    assert at.headline() == "The microphone is allowed and gives no sound"
+    assert at.ask("check.report.root_causes") == ["microphone-silent"]
+
+
+def test_a_wrong_turn_password(at: Lab) -> None:
+    at.show(WRONG_PASSWORD)
+    at.start()
+    assert at.headline() == "The TURN server rejects the credentials"
+    assert at.ask("check.report.root_causes") == ["turn-credentials-rejected"]
+    told = at.ask("[Widget.get_manager_state(drop_defaults=False), check.report.to_json()]")
+    assert WRONG not in json.dumps(told)
+
+
+def test_udp_blocked(at: Lab) -> None:
+    at.show(SANDBOX % "udp-blocked")
+    at.start()
+    at.answer("No")
+    assert at.headline().startswith("UDP is blocked")
+    assert at.ask("check.report.root_causes") == ["udp-blocked"]
+    at.shoot("check-udp-blocked")
+
+
+def test_cancel_acts_at_once_and_what_was_seen_stays(at: Lab) -> None:
+    at.show(SANDBOX % "")
+    at.start()
+    at.widget.locator(".figures").wait_for()
+    took_ms = at.widget.evaluate(
+        """async (widget) => {
+            const begun = performance.now();
+            [...widget.querySelectorAll("button")].find((b) => b.textContent === "Cancel").click();
+            while (!widget.querySelector(".headline")) await new Promise(requestAnimationFrame);
+            return performance.now() - begun;
+        }"""
+    )
+    print(f"Cancel acted after {took_ms:.0f} ms")
+    assert took_ms < 1000
+    assert at.headline() == "The check was stopped before its end"
+    state = at.ask("[check.report.verdict, check.report.step('signaling').status]")
+    assert state == ["incomplete", "passed"]
+
+
+def test_in_a_cell(at: Lab) -> None:
+    """While the cell waits the kernel hears the browser: by messages, not by traits."""
+    skip = ["microphone", "servers", "call", "speaker"]
+    at.show(f'quick = {{"skip": {skip}}}\ncheck = BrowserCheck()\ncheck')
+    at.cell(
+        2, "seen = await check.run()\nprint('=' + json.dumps([seen.verdict, seen is check.report]))"
+    )
+    out = at.page.locator(".jp-Cell >> nth=2 >> .jp-OutputArea-output").first
+    out.wait_for()
+    assert json.loads(out.inner_text().strip()[1:]) == ["healthy", True]
+
+
+def test_a_page_loaded_again_in_mid_check_says_so(at: Lab) -> None:
+    at.show('quick = {"listenS": 60}\ncheck = BrowserCheck()\ncheck')
+    at.page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+    at.start()
+    at.widget.locator(".level").wait_for()
+    at.page.reload()
+    at.widget.get_by_role("progressbar").wait_for()  # drawn from the model: it was running
+    at.widget.get_by_role("alert").wait_for()
+    assert "loaded again" in at.widget.get_by_role("alert").inner_text()
+    at.widget.get_by_role("button", name="Start the check").wait_for()
+    assert at.ask("[check.status, check.report]") == ["Ready: press “Start the check”.", None]
+
+
+def test_no_microphone_at_all(folder: Path, served: str, playwright: Playwright) -> None:
+    with browser(playwright, (FAKE_DEVICE,), folder / "none.wav") as page:
+        open_notebook(page, served)
+        at = Lab(page, folder / "none.wav", folder)
+        at.cell(0, IMPORTS)
+        at.show(f"{ALONE}check = BrowserCheck()\ncheck")
+        at.start()
+        assert at.headline().startswith("No microphone is connected")
+        assert at.ask("check.report.root_causes") == ["microphone-missing"]
