@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.browser.checking import FAKE_UI
+from tests.browser.checking import FAKE_DEVICE, FAKE_UI, write_silence
 from tests.browser.chromium import ARGUMENTS, write_tone
 from tests.faces.jupyterlab import command, lab, open_notebook
 from tests.real.needs import need

@@ -53,6 +53,7 @@ def test_types_are_shipped() -> None:
 
 
 DISTRIBUTIONS = {
+    "IPython": "ipython",
     "jwt": "pyjwt",
     "python_socks": "python-socks",
     "OpenSSL": "pyopenssl",
