@@ -53,9 +53,9 @@ def test_types_are_shipped() -> None:
 
 
 DISTRIBUTIONS = {
-    "IPython": "ipython",
     "jwt": "pyjwt",
     "python_socks": "python-socks",
+    "IPython": "ipython",
     "OpenSSL": "pyopenssl",
     "dns": "dnspython",
     "visqol": "visqol-python",
