@@ -27,6 +27,7 @@ lab: .venv/.lab
 
 test: .venv/.test .venv/mitmproxy .venv/pystun3
 	@tools/system-packages
+	@$(MAKE) --no-print-directory .venv/axe
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -83,3 +84,8 @@ clean:
 .venv/pystun3: | .venv/bin/python
 	$(BIN)/python -m venv $@
 	$@/bin/pip install --quiet 'pystun3==2.0.*' || { rm -rf $@; exit 1; }
+
+# Apart: JavaScript, which checks pages for who cannot see or point. Without npm its tests skip.
+.venv/axe: | .venv/bin/python
+	command -v npm >/dev/null || exit 0; \
+	npm install --prefix $@ --no-save --silent axe-core@4 || { rm -rf $@; exit 1; }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from asyncio import FIRST_COMPLETED
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from polyai_diag.model import (
     StepStarted,
 )
 from polyai_diag.our_bug import our_bug
-from polyai_diag.plan import ALL_REGIONS_STEPS, Step, chosen
+from polyai_diag.plan import ALL_REGIONS_STEPS, Step, chosen, loaded
 from polyai_diag.probes.waiting import stop
 from polyai_diag.step_tasks import Tasks, not_noted, note_here, tasks_noted
 from polyai_diag.steps.walk import Walk
@@ -74,9 +75,8 @@ class Runner:
         self._target = target
         self._earlier = [ending.data for ending in map(ending_in, earlier) if ending]
         self._walk = Walk(target, self._tell, audio_folder=audio_folder)
-        self._plan = chosen(
-            ALL_REGIONS_STEPS if target.all_regions else steps, place_call=place_call
-        )
+        wanted = ALL_REGIONS_STEPS if target.all_regions else steps
+        self._plan = loaded(chosen(wanted, place_call=place_call))
         self._walk.media_wanted = any(step.name == "call" for step in self._plan)
         self._deadline_s = deadline_s + target.hold_s
         self._on_event = on_event or (lambda _: None)
@@ -86,11 +86,13 @@ class Runner:
         self._done = {step.name: asyncio.Event() for step in self._plan}
         self._ready = {step.name: asyncio.Event() for step in self._plan}
         self._stopped = ""
+        self._asked_to_stop = asyncio.Event()
         self._started = datetime.now(UTC)
 
     def cancel(self, reason: str = "cancelled") -> None:
         """Let `run()` stop where it is and return what it has."""
         self._stopped = self._stopped or reason
+        self._asked_to_stop.set()
 
     async def run(self) -> Record:
         """Run the steps and return what they saw.
@@ -144,10 +146,15 @@ class Runner:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._deadline_s
         pending = set(tasks)
-        while pending and not self._stopped:
-            _, pending = await asyncio.wait(pending, timeout=TICK_S)
-            if pending and loop.time() >= deadline:
-                self.cancel(f"the deadline of {self._deadline_s:.0f} s was reached")
+        asked = asyncio.create_task(self._asked_to_stop.wait())
+        try:
+            while pending and not self._stopped:
+                await asyncio.wait({*pending, asked}, timeout=TICK_S, return_when=FIRST_COMPLETED)
+                pending = {task for task in pending if not task.done()}
+                if pending and loop.time() >= deadline:
+                    self.cancel(f"the deadline of {self._deadline_s:.0f} s was reached")
+        finally:
+            asked.cancel()
 
     async def _run_step(self, step: Step, walk: Walk) -> None:
         for name in set(step.after) & set(self._done):

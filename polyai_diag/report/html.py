@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from jinja2 import PackageLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
@@ -109,10 +110,16 @@ class Asked:
 
 def drawn_sound(story: Story) -> list[Picture]:
     """Return the pictures of the sound, none where none was measured."""
-    return [
+    return list(_drawn_once(msgspec.json.encode(story.data("audio"))))
+
+
+@lru_cache(maxsize=4)
+def _drawn_once(audio: bytes) -> tuple[Picture, ...]:
+    """Draw what several forms of one report show: it takes long enough to be noticed."""
+    return tuple(
         picture._replace(svg=Markup(picture.svg))  # noqa: S704 - drawn by us, of numbers alone
-        for picture in sound_pictures(story.data("audio"))
-    ]
+        for picture in sound_pictures(msgspec.json.decode(audio))
+    )
 
 
 def drawn_relays(story: Story) -> Markup:

@@ -21,7 +21,7 @@ from polyai_diag.report.text import flat, milliseconds, plain, visible
 from polyai_diag.report.way import OK, Mark, Stop, mark_of, way
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from polyai_diag.report.report import Report
     from polyai_diag.report.request import Request
@@ -43,11 +43,12 @@ _BADGES = {
     Verdict.INCOMPLETE: Mark("warn", "■", "Not finished"),
 }
 
-_SEVERITIES = {
+SEVERITY_MARKS = {
     Severity.CRITICAL: Mark("bad", "✕", "critical"),
     Severity.WARNING: Mark("warn", "!", "warning"),
     Severity.INFO: Mark("note", "i", "note"),
 }
+"""How a severity is shown."""
 
 
 class Root(NamedTuple):
@@ -167,30 +168,7 @@ class Story:
     @cached_property
     def roots(self) -> list[Root]:
         """The root causes, the worst first, each finding that follows under its first."""
-        matter = [
-            f for f in self.findings if not f.explained_by and f.severity is not Severity.INFO
-        ]
-        taken: set[int] = set()
-        return [
-            Root(
-                finding,
-                _SEVERITIES[finding.severity],
-                GUIDE_SECTIONS[finding.guide] if finding.guide else "",
-                self._following(finding.id, taken),
-            )
-            for finding in matter
-        ]
-
-    def _following(self, root: str, taken: set[int]) -> list[Finding]:
-        """Return what this one explains, directly or through another; each finding once."""
-        reached, found = [root], []
-        for cause in reached:
-            for position, finding in enumerate(self.findings):
-                if cause in finding.explained_by and position not in taken:
-                    taken.add(position)
-                    found.append(finding)
-                    reached.append(finding.id)
-        return found
+        return roots_of(self.findings)
 
     @property
     def notes(self) -> list[Finding]:
@@ -302,7 +280,7 @@ def _beside(browser: Story) -> Iterator[str]:
 
 def severity_mark(finding: Finding) -> Mark:
     """Return how a finding's severity is shown."""
-    return _SEVERITIES[finding.severity]
+    return SEVERITY_MARKS[finding.severity]
 
 
 def _unfinished(steps: tuple[StepResult, ...]) -> str:
@@ -328,3 +306,30 @@ def _bar(step: StepResult, whole_ms: float) -> Bar:
     timed = milliseconds(step.duration_ms)
     label = timed if mark is OK else f"{mark.word}, {timed}" if ran else mark.word
     return Bar(step, mark, round(left, 2), round(width, 2), label)
+
+
+def roots_of(findings: Sequence[Finding]) -> list[Root]:
+    """Return the root causes, each finding that follows under its first."""
+    matter = [f for f in findings if not f.explained_by and f.severity is not Severity.INFO]
+    taken: set[int] = set()
+    return [
+        Root(
+            finding,
+            SEVERITY_MARKS[finding.severity],
+            GUIDE_SECTIONS[finding.guide] if finding.guide else "",
+            _following(findings, finding.id, taken),
+        )
+        for finding in matter
+    ]
+
+
+def _following(findings: Sequence[Finding], root: str, taken: set[int]) -> list[Finding]:
+    """Return what this one explains, directly or through another; each finding once."""
+    reached, found = [root], []
+    for cause in reached:
+        for position, finding in enumerate(findings):
+            if cause in finding.explained_by and position not in taken:
+                taken.add(position)
+                found.append(finding)
+                reached.append(finding.id)
+    return found

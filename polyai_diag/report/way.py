@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from polyai_diag.analysis.loose import number, rows, table
@@ -53,8 +54,8 @@ class Stop(NamedTuple):
 Steps = Mapping[str, StepResult]
 
 
-def way(steps: Steps, running: Collection[str] = ()) -> list[Stop]:
-    """Return all stops; `running` names the steps under way.
+def way(steps: Steps, running: Mapping[str, str] = MappingProxyType({})) -> list[Stop]:
+    """Return all stops; `running` names the steps under way, each with what is said of it.
 
     A step that is in neither is waiting. The first stop that fails is where the way breaks.
     """
@@ -84,9 +85,10 @@ _STEP_OF = {
 }
 
 
-def _running(stop: Stop, running: Collection[str]) -> Stop:
-    begun = stop.mark is WAITING and _STEP_OF[stop.name] in running
-    return Stop(stop.name, RUNNING, RUNNING.word) if begun else stop
+def _running(stop: Stop, running: Mapping[str, str]) -> Stop:
+    said = running.get(_STEP_OF[stop.name])
+    begun = stop.mark is WAITING and said is not None
+    return Stop(stop.name, RUNNING, said or RUNNING.word) if begun else stop
 
 
 def mark_of(step: StepResult | None) -> Mark:

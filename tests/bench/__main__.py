@@ -12,6 +12,7 @@ from tests.bench import (
     call_cpu,
     far,
     here,
+    lab,
     nat,
     recordings,
     turn,
@@ -21,7 +22,7 @@ from tests.bench import (
 
 def main() -> int:
     """Measure and print everything."""
-    figures = here.figures() + call_cpu.figures() + udp.figures()
+    figures = here.figures() + lab.figures() + call_cpu.figures() + udp.figures()
     for sound in (recordings, aiortc_path, accuracy):
         figures += sound.figures()
     if os.geteuid() == 0:

@@ -14,7 +14,7 @@ import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from playwright.sync_api import Page, sync_playwright
 
@@ -31,12 +31,24 @@ _SETTINGS = {
 }
 
 
+class Lab(NamedTuple):
+    """A JupyterLab server that runs, and the folder that it serves."""
+
+    work: Path
+    root_url: str
+    token: str
+
+    def url(self, notebook: str) -> str:
+        """Return the URL that opens this notebook, in a workspace of its own."""
+        name = Path(notebook).stem
+        return f"{self.root_url}/lab/workspaces/{name}/tree/{notebook}?reset&token={self.token}"
+
+
 @contextmanager
-def lab(folder: Path, notebook: Path) -> Iterator[str]:
-    """Serve a copy of the notebook; give the URL that opens it."""
+def running_lab(folder: Path) -> Iterator[Lab]:
+    """Serve an empty folder; the kernels are of this Python."""
     work = folder / "work"
     work.mkdir()
-    shutil.copy(notebook, work)
     for name, setting in _SETTINGS.items():
         path = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -61,14 +73,20 @@ def lab(folder: Path, notebook: Path) -> Iterator[str]:
     with (folder / "lab.log").open("w") as log:
         server = subprocess.Popen(command, cwd=work, env=environment, stdout=log, stderr=log)
         try:
-            _await_server(f"http://127.0.0.1:{port}/api?token={token}", server)
-            yield (
-                f"http://127.0.0.1:{port}/lab/workspaces/test/tree/{notebook.name}"
-                f"?reset&token={token}"
-            )
+            root_url = f"http://127.0.0.1:{port}"
+            _await_server(f"{root_url}/api?token={token}", server)
+            yield Lab(work, root_url, token)
         finally:
             server.terminate()
             server.wait(timeout=20)
+
+
+@contextmanager
+def lab(folder: Path, notebook: Path) -> Iterator[str]:
+    """Serve a copy of the notebook; give the URL that opens it."""
+    with running_lab(folder) as served:
+        shutil.copy(notebook, served.work)
+        yield served.url(notebook.name)
 
 
 @contextmanager
@@ -120,3 +138,55 @@ def _await_server(url: str, server: subprocess.Popen[bytes]) -> None:
         except (urllib.error.URLError, ConnectionError):
             time.sleep(0.1)
     raise RuntimeError("JupyterLab did not start")
+
+
+PANEL = ".polyai-diag-panel"
+_CANCEL = """() => new Promise((resolve) => {
+    const panel = document.querySelector(".polyai-diag-panel"), times = {};
+    const cancel = [...panel.querySelectorAll("button")].find((b) => b.textContent === "Cancel");
+    const began = performance.now();
+    const look = () => {
+        const said = panel.querySelector(".pd-status").textContent;
+        if (said.includes("Stopped")) times.stopped ??= performance.now() - began;
+        if (!said.includes("Done: incomplete")) return;
+        seen.disconnect();
+        resolve({done: performance.now() - began, ...times});
+    };
+    const seen = new MutationObserver(look);
+    seen.observe(panel, {childList: true, subtree: true, characterData: true});
+    cancel.click();
+})"""
+
+
+def write_notebook(folder: Path, name: str, *sources: str) -> str:
+    """Write a notebook of these cells; return its file name."""
+    kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+    cells: list[dict[str, object]] = [
+        {"cell_type": "code", "id": f"cell-{i}", "metadata": {}, "source": source, "outputs": [],
+         "execution_count": None}
+        for i, source in enumerate(sources)
+    ]  # fmt: skip
+    whole = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+    (folder / f"{name}.ipynb").write_text(json.dumps(whole), encoding="utf-8")
+    return f"{name}.ipynb"
+
+
+def panel_in(page: Page, served: Lab, name: str, arguments: str = "", *further: str) -> None:
+    """Open a notebook with a panel, and with further cells, and wait until it can be used."""
+    source = f"from polyai_diag.notebook.panel import Panel\npanel = Panel({arguments})\npanel"
+    notebook = write_notebook(served.work, name, source, *further)
+    open_notebook(page, served.url(notebook))
+    command(page, "notebook:run-all-cells")
+    page.locator(f"{PANEL} button", has_text="Run").wait_for()
+    page.locator(f"{PANEL} [role=status]", has_text="Ready.").wait_for(state="attached")
+
+
+def status(page: Page, text: str) -> None:
+    """Wait until the panel says so to whoever listens."""
+    page.locator(f"{PANEL} [role=status]", has_text=text).wait_for(state="attached")
+
+
+def cancel_ms(page: Page) -> dict[str, float]:
+    """Press Cancel; return after how long it was said, `stopped` and `done`."""
+    times: dict[str, float] = page.evaluate(_CANCEL)
+    return times

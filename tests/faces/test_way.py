@@ -97,7 +97,7 @@ def test_what_a_stopped_run_never_began_was_not_reached() -> None:
 
 
 def test_live_way_shows_what_runs_and_what_waits() -> None:
-    found = {stop.name: stop for stop in way({"token": step("token")}, ["stun"])}
+    found = {stop.name: stop for stop in way({"token": step("token")}, {"stun": ""})}
     assert found["Token"].mark.word == "works"
     assert found["STUN"].mark.word == "running"
     assert found["Audio"].mark.word == "waiting"
