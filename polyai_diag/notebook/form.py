@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import ipywidgets as widgets
@@ -89,7 +90,8 @@ class Form:
         if self.where.value == SANDBOX:
             return None
         url = self.url.value.strip() if self.where.value == OWN_URL else self.where.value
-        target = Target(url, token=self.token.value or None, ice_servers=self._ice_servers())
+        token = self.token.value or os.environ.get("POLYAI_TOKEN")
+        target = Target(url, token=token, ice_servers=self._ice_servers())
         self.token.value = self.credential.value = ""
         return target
 
