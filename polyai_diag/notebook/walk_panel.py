@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import ipywidgets as widgets
 from IPython.display import display
 
 from polyai_diag.notebook.form import SANDBOX
@@ -12,6 +14,8 @@ from polyai_diag.notebook.panel import Panel
 from polyai_diag.notebook.walk import Walk
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from polyai_diag.report import Report
 
 
@@ -25,28 +29,25 @@ class WalkPanel(Panel):
     def __init__(self, section: str = "", gateway: str = SANDBOX, fault: str = "") -> None:
         super().__init__(gateway, fault, section)
         self._section = section
-        self._shown: Any = None  # IPython's handle of the walk's place, None before it has one
+        self._renew: Callable[[Walk | _Note], None] = lambda _: None  # it is shown nowhere yet
 
     async def run(self) -> Report:
         """Do what the Run button does, return the report, and renew the walk."""
-        self._update(_Note("A run is under way: what follows from it will stand here."))
+        self._renew(_Note("A run is under way: what follows from it will stand here."))
         try:
             return await super().run()
         finally:
-            self._update(self._walk())
+            self._renew(self._walk())
 
     def walk(self) -> None:
         """Show what the guide says, what was found and what to do next, here and after each run."""
-        self._shown = display(self._walk(), display_id=True)  # type: ignore[no-untyped-call]
+        show = _as_widget if _in_voila() else _as_output
+        self._renew = show(self._walk())
 
     def _walk(self) -> Walk | _Note:
         if self.report is None:
             return _Note("Nothing was measured yet: press Run in the panel.")
         return Walk(self._section, self.report)
-
-    def _update(self, what: Walk | _Note) -> None:
-        if self._shown is not None:
-            self._shown.update(what)
 
 
 class _Note:
@@ -60,3 +61,28 @@ class _Note:
 
     def _repr_html_(self) -> str:
         return f'<p role="status">{escape(self._text)}</p>'
+
+
+# --- each shows it, and returns what renews it ------------------------------------------------
+
+
+def _as_output(shown: Walk | _Note) -> Callable[[Walk | _Note], None]:
+    """Show it as plain HTML, which a saved notebook keeps."""
+    handle = display(shown, display_id=True)  # type: ignore[no-untyped-call]
+    renew: Callable[[Walk | _Note], None] = handle.update
+    return renew
+
+
+def _as_widget(shown: Walk | _Note) -> Callable[[Walk | _Note], None]:
+    """Show it as a widget: an output that has been shown never changes in Voila."""
+    place = widgets.HTML(_html(shown))
+    display(place)  # type: ignore[no-untyped-call]
+    return lambda renewed: setattr(place, "value", _html(renewed))
+
+
+def _html(shown: Walk | _Note) -> str:
+    return shown._repr_html_()
+
+
+def _in_voila() -> bool:
+    return os.environ.get("SERVER_SOFTWARE", "").startswith("voila")

@@ -1,6 +1,6 @@
 """Renew the notebooks' outputs: `make notebooks`. Twice in a row it changes nothing.
 
-What differs from run to run is not kept: widgets' ids, counters, times, and the outputs of cells
+What differs from run to run is not kept: widgets' ids, times, and the outputs of cells
 tagged `names-the-machine`.
 """
 
@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import json
 import sys
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import nbformat
 from nbclient import NotebookClient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 NOT_KEPT = "names-the-machine"
@@ -44,7 +48,8 @@ def renewed(path: Path) -> str:
 
 def as_kept(notebook: dict[str, Any]) -> str:
     """Return the text of a notebook without what differs from run to run."""
-    cells = [_cell(cell) for cell in notebook["cells"]]
+    counter = count(1)
+    cells = [_cell(cell, counter) for cell in notebook["cells"]]
     kept = {**notebook, "cells": cells, "metadata": _METADATA}
     return json.dumps(kept, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
@@ -57,22 +62,21 @@ def with_fault(path: Path, fault: str) -> str:
     return json.dumps(notebook)
 
 
-def _cell(cell: dict[str, Any]) -> dict[str, Any]:
+def _cell(cell: dict[str, Any], counter: Iterator[int]) -> dict[str, Any]:
     tags = cell["metadata"].get("tags", [])
     cell = {**cell, "metadata": {"tags": tags} if tags else {}}
     if cell["cell_type"] == "code":
-        outputs = [] if NOT_KEPT in tags else [_output(output) for output in cell["outputs"]]
-        cell |= {"execution_count": None, "outputs": outputs}
+        number = next(counter)
+        kept = [] if NOT_KEPT in tags else [_output(o, number) for o in cell["outputs"]]
+        cell |= {"execution_count": number, "outputs": kept}
     return cell
 
 
-def _output(output: dict[str, Any]) -> dict[str, Any]:
+def _output(output: dict[str, Any], number: int) -> dict[str, Any]:
     if "data" in output:
-        output["data"].pop(WIDGET, None)
-        output["metadata"] = {}
-    if "execution_count" in output:
-        output["execution_count"] = None
-    return output
+        data = {mime: shown for mime, shown in output["data"].items() if mime != WIDGET}
+        output = {**output, "data": data, "metadata": {}}
+    return {**output, "execution_count": number} if "execution_count" in output else output
 
 
 if __name__ == "__main__":
