@@ -68,6 +68,13 @@ class Walk:
         left_out = any(mark_of(self._story.steps.get(name)) is LEFT_OUT for name in looks)
         return next_step(self.section, self._story, left_out=left_out)
 
+    @property
+    def outcome(self) -> str:
+        """The verdict and the root causes' ids, as scripts and tickets name them."""
+        report = self._story.report
+        named = ", ".join(plain(cause, 60) for cause in report.root_causes) or "none"
+        return f"Verdict: {report.verdict.value}. Root causes: {named}."
+
     # --- one row ---
 
     def _held(self, row: Row) -> Held:
@@ -167,6 +174,7 @@ class Walk:
         for number, do in enumerate(self.next.todo, 1):
             more = " ".join(part for part in (do.command, do.notebook) if part)
             yield f"  {number}. {plain(do.text)} {more}".rstrip()
+        yield self.outcome
 
 
 _GRAVITY = {"bad": 3, "warn": 2, "off": 1}

@@ -59,19 +59,19 @@ def test_notebook_gives_what_it_shows(notebook: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "fault", "said"),
+    ("name", "fault"),
     [
-        ("01-unauthorized", "token-expired", "failed ['token-expired'"),
-        ("02-no-audio", "opus-rejected", "failed ['opus-rejected'"),
-        ("03-ice-connection-fails", "turn-credentials-rejected", "['turn-credentials-rejected'"),
+        ("01-unauthorized", "token-expired"),
+        ("02-no-audio", "opus-rejected"),
+        ("03-ice-connection-fails", "turn-credentials-rejected"),
     ],
 )
-def test_a_broken_gateway_is_noticed(name: str, fault: str, said: str, tmp_path: Path) -> None:
+def test_a_broken_gateway_is_noticed(name: str, fault: str, tmp_path: Path) -> None:
     broken = tmp_path / "broken.ipynb"
     broken.write_text(with_fault(NOTEBOOKS / f"{name}.ipynb", fault), encoding="utf-8")
     ended = nbval(broken, tmp_path)
     assert ended.returncode == 1, ended.stdout
-    assert said in ended.stdout
+    assert f"Root causes: {fault}" in ended.stdout
 
 
 def test_a_broken_walk_is_noticed(tmp_path: Path) -> None:

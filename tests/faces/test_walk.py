@@ -149,7 +149,7 @@ def test_hostile_text_is_escaped_and_stays_on_its_line(section: str) -> None:
     assert "<img" not in html
     assert "\u202e" not in html + str(walk)
     assert records.LONG not in html
-    assert all(line[:1] in "✓!✕–■⚠ N" for line in str(walk).splitlines())
+    assert all(line[:1] in "✓!✕–■⚠ NV" for line in str(walk).splitlines())
 
 
 def test_no_state_is_told_by_colour_alone() -> None:
@@ -162,6 +162,7 @@ def test_as_text_it_says_the_same() -> None:
     text = str(Walk("ice", records.healthy()))
     assert text.count("works:") == 5
     assert "Next: From here ICE connects." in text
+    assert text.endswith("Verdict: healthy. Root causes: none.")
     assert repr(Walk("ice", records.healthy())).startswith("<Walk ice: ✓ works")
 
 
