@@ -55,6 +55,7 @@ def test_types_are_shipped() -> None:
 DISTRIBUTIONS = {
     "jwt": "pyjwt",
     "python_socks": "python-socks",
+    "IPython": "ipython",
     "OpenSSL": "pyopenssl",
     "dns": "dnspython",
     "visqol": "visqol-python",
