@@ -65,8 +65,9 @@ class Walk:
     def next(self) -> Next:
         """What to do next, chosen by what was found."""
         looks = {name for row in SECTIONS[self.section] for name in row.looks}
-        left_out = any(mark_of(self._story.steps.get(name)) is LEFT_OUT for name in looks)
-        return next_step(self.section, self._story, left_out=left_out)
+        stops = {stop.name for stop in self._story.way if stop.mark is LEFT_OUT}
+        steps = {name for name, step in self._story.steps.items() if mark_of(step) is LEFT_OUT}
+        return next_step(self.section, self._story, left_out=bool(looks & (stops | steps)))
 
     @property
     def outcome(self) -> str:

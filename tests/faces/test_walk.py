@@ -128,11 +128,23 @@ def test_where_all_works_the_customers_side_is_next(section: str, leads: str) ->
     assert walk.next.notebooks[0] == leads
 
 
-def test_what_was_not_asked_for_is_not_called_healthy() -> None:
-    walk = Walk("no-audio", Report(records.record(records.skipped("audio"))))
-    assert walk.rows[-1].mark.word == "not known"
+@pytest.mark.parametrize(
+    ("section", "left_out"),
+    [("no-audio", "audio"), ("ice", "stun"), ("ice", "call"), ("unauthorized", "signaling")],
+)
+def test_what_was_not_asked_for_is_not_called_healthy(section: str, left_out: str) -> None:
+    walk = Walk(section, Report(records.record(records.skipped(left_out))))
+    assert "not known" in {row.mark.word for row in walk.rows}
     assert "not all of this was" in walk.next.title
     assert "choose this complaint" in walk.next.todo[0].text
+
+
+def test_a_call_without_turn_is_healthy_and_says_so() -> None:
+    bare = records.record(records.skipped("turn", "no TURN server is configured"))
+    walk = Walk("ice", records.Judged(bare))
+    row = next(row for row in walk.rows if "require TURN" in row.says)
+    assert "no TURN server is configured" in row.proof
+    assert walk.next.title.startswith("From here ICE connects")
 
 
 def test_a_run_cut_off_is_run_again() -> None:
