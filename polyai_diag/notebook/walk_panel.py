@@ -27,17 +27,29 @@ class WalkPanel(Panel):
     """
 
     def __init__(self, section: str = "", gateway: str = SANDBOX, fault: str = "") -> None:
-        super().__init__(gateway, fault, section)
         self._section = section
+        self._last: Report | None = None
         self._renew: Callable[[Walk | _Note], None] = lambda _: None  # it is shown nowhere yet
+        super().__init__(gateway, fault, section)
+
+    @property
+    def report(self) -> Report | None:
+        """What was seen last, by a run or by what else the panel judges; None before the first."""
+        return self._last
+
+    @report.setter
+    def report(self, report: Report | None) -> None:
+        self._last = report
+        self._renew(self._walk())
 
     async def run(self) -> Report:
         """Do what the Run button does, return the report, and renew the walk."""
         self._renew(_Note("A run is under way: what follows from it will stand here."))
         try:
             return await super().run()
-        finally:
+        except BaseException:
             self._renew(self._walk())
+            raise
 
     def walk(self) -> None:
         """Show what the guide says, what was found and what to do next, here and after each run."""

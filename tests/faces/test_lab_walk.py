@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 START = NOTEBOOKS / "00-start-here.ipynb"
-WALK = ".polyai-diag-walk"
+PANEL, WALK = ".polyai-diag-panel", ".polyai-diag-walk"
 
 pytestmark = [pytest.mark.chromium, pytest.mark.timeout(240)]
 
@@ -69,8 +70,9 @@ def test_unauthorized_names_the_token_and_follows_the_run_button(desk: Desk) -> 
     page = desk.open("01-unauthorized", "token-expired")
     assert "Fetch a new token" in next_of(page, "The token has expired")
     shoot(page, "unauthorized")
-    page.locator(".polyai-diag-panel select").nth(1).select_option(index=0)
-    page.locator(".polyai-diag-panel button", has_text="Run").click()
+    faults = page.locator("option", has_text="udp-blocked")
+    page.locator(f"{PANEL} select", has=faults).select_option(index=0)
+    page.locator(f"{PANEL} button", has_text=re.compile("^Run$")).click()
     assert "lint_frame" in next_of(page, "This token works from here")
 
 
