@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from polyai_diag.notebook.form import Form
+from polyai_diag.notebook.panel import Panel
 from polyai_diag.notebook.places import calling
 from tests.aio import in_loop
 from tests.faces.jupyterlab import NOTEBOOKS, ROOT
@@ -51,7 +51,7 @@ def test_papermill_breaks_udp_and_reads_what_is_next(tmp_path: Path) -> None:
 
 def test_a_real_gateways_token_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POLYAI_TOKEN", "from-the-environment")
-    target = Form(URL, "", "ice").read()
+    target = Panel(URL)._form.read()
     assert target is not None
     assert target.token is not None
     assert target.token.reveal() == "from-the-environment"
@@ -68,7 +68,7 @@ async def test_so_does_that_of_the_functions(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_token_typed_in_goes_before_the_environments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POLYAI_TOKEN", "from-the-environment")
-    form = Form(URL, "", "")
+    form = Panel(URL)._form
     form.token.value = "typed"
     target = form.read()
     assert target is not None
