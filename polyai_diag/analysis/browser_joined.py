@@ -82,7 +82,7 @@ def _tenth(check: Record) -> StepResult:
     return StepResult(
         name=BROWSER,
         status=ended,
-        reason=reasons[0] if reasons else "",
+        reason=reasons[-1] if reasons else "",  # the last step is the browser itself
         duration_ms=check.duration_ms,
         data={CHECK: msgspec.to_builtins({**told, "steps": steps})},
         observations=tuple(seen for step in check.steps for seen in step.observations),

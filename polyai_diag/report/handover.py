@@ -12,7 +12,7 @@ import msgspec
 from polyai_diag.analysis.loose import rows
 from polyai_diag.causes import CAUSES
 from polyai_diag.failures import Failure
-from polyai_diag.model import Actor, Guide, Observation, Verdict
+from polyai_diag.model import BROWSER, Actor, Guide, Observation, Verdict
 from polyai_diag.report.proof import least_proof
 from polyai_diag.report.request import Kind, Row, grouped
 from polyai_diag.report.text import failure_words, plain
@@ -190,6 +190,8 @@ def _regions(story: Story) -> Iterator[str]:
 
 def _passing(story: Story, mine: list[Root]) -> Iterator[str]:
     """Name hosts, protocols and ports that calls need: those that are blocked, where any is."""
+    if _cited(mine) <= {BROWSER}:
+        return  # what this machine has met says nothing of the network that the browser is in
     blocked = grouped(story.firewall.blocked)
     if blocked:
         yield f"To let through: {_few([_line(row) for row in blocked], 3)}"

@@ -13,7 +13,7 @@ from ipywidgets import Widget
 from polyai_diag.model import Verdict
 from polyai_diag.notebook import browser_check
 from polyai_diag.notebook.browser_check import BrowserCheck, BrowserCheckError, open_check
-from polyai_diag.sandbox import FaultError
+from polyai_diag.sandbox import FaultError, Sandbox
 from polyai_diag.target import IceServer, TargetError
 from tests.aio import in_loop, until
 from tests.unit.checks import check as result_of
@@ -195,6 +195,15 @@ async def test_the_sandbox_serves_until_it_is_left() -> None:
     await check.leave()
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection("127.0.0.1", port)
+
+
+@in_loop
+async def test_a_plain_sandbox_needs_no_authority() -> None:
+    async with Sandbox(plain=True) as sandbox:
+        told = sandbox.describe()
+    assert told["signaling_url"].startswith("ws://127.0.0.1:")
+    urls = [url for server in told["ice_servers"] for url in server["urls"]]
+    assert [url.split(":")[0] for url in urls] == ["stun", "turn", "turn"]
 
 
 @in_loop

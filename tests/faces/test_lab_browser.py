@@ -28,8 +28,8 @@ IMPORTS = """import asyncio, json
 from ipywidgets import Widget
 from polyai_diag.notebook.browser_check import BrowserCheck, open_check
 from polyai_diag.target import IceServer
-own = BrowserCheck._options
-BrowserCheck._options = lambda self: {**own(self), **quick}
+BrowserCheck.own = getattr(BrowserCheck, "own", BrowserCheck._options)
+BrowserCheck._options = lambda self: {**BrowserCheck.own(self), **quick}
 quick = {"listenS": 2, "holdS": 2}"""
 WRONG = "a-wrong-password-typed-in"
 ALONE = 'quick = {"listenS": 2, "skip": ["servers", "call", "speaker"]}\n'
@@ -259,8 +259,7 @@ def test_cancel_acts_at_once_and_what_was_seen_stays(at: Lab) -> None:
             return performance.now() - begun;
         }"""
     )
-    print(f"Cancel acted after {took_ms:.0f} ms")
-    assert took_ms < 1000
+    assert took_ms < 300
     assert at.headline() == "The check was stopped before its end"
     state = at.ask("[check.report.verdict, check.report.step('signaling').status]")
     assert state == ["incomplete", "passed"]

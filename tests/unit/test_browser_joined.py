@@ -267,6 +267,14 @@ def test_what_the_browsers_call_measured_is_shown_as_the_browsers() -> None:
     assert "500 / 490" in report.to_markdown()
 
 
+def test_the_network_team_is_not_told_this_machines_way_for_the_browsers() -> None:
+    letter = json.loads(joined(WORKS, *SILENT).to_json())["handover"]["network"]
+    assert "In the browser: stun:stun.one.example" in letter
+    assert "To let through" not in letter
+    both = json.loads(joined(UDP_BLOCKED, *SILENT).to_json())["handover"]["network"]
+    assert "To let through" in both
+
+
 def test_the_firewall_request_is_the_runs_own() -> None:
     from polyai_diag.report.firewall import request_of
 
