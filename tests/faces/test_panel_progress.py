@@ -87,7 +87,7 @@ def test_a_slow_step_says_what_it_waits_for_and_how_long_at_most() -> None:
     assert course.at(3).slow == ""
     assert course.at(4.2).slow == (
         "STUN over UDP is slow: 4 s, usually 1 s. No answer over UDP from 192.0.2.1:3478; asking "
-        "on. It is given up after 8 s; the others go on."
+        "on. It is given up after 8 s at most."
     )
     course.take(ended("stun", Status.FAILED), 8)
     assert course.at(8).slow == ""
