@@ -16,6 +16,7 @@ help:
 	@echo "make demo                    diagnose a sandbox call on this machine: report.html, report.json"
 	@echo "make demo FAULT=udp-blocked  the same, broken on purpose (polyai-diag sandbox --help)"
 	@echo "make lab                     open JupyterLab on the notebooks"
+	@echo "make notebooks               run them all, and keep what they give"
 	@echo "make test                    lint, types and every test"
 	@echo "make matrix | soak | bench   what takes longer; exit 1 on a missed figure"
 
@@ -49,11 +50,7 @@ bench: .venv/.test
 	$(BIN)/python -m tests.bench
 
 notebooks: .venv/.test
-	$(BIN)/jupyter nbconvert --to notebook --execute --inplace \
-		--ExecutePreprocessor.store_widget_state=False \
-		--ExecutePreprocessor.record_timing=False notebooks/*.ipynb
-	$(BIN)/jupyter nbconvert --to notebook --inplace --TagRemovePreprocessor.enabled=True \
-		--TagRemovePreprocessor.remove_all_outputs_tags=names-the-machine notebooks/*.ipynb
+	$(BIN)/python -m tests.faces.renewal notebooks/*.ipynb
 
 clean:
 	rm -rf .venv report.html report.json

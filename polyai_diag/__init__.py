@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from polyai_diag.analysis.frames import lint_frame
     from polyai_diag.analysis.sdp_compare import compare_sdp
     from polyai_diag.analysis.sdp_lint import lint_sdp
-    from polyai_diag.api import analyze_recording, diagnose, diagnose_sync
+    from polyai_diag.api import analyze_recording, diagnose, diagnose_sync, to_frame
     from polyai_diag.model import Issue
     from polyai_diag.report import Report, ReportError
     from polyai_diag.secret import Secret
@@ -35,7 +35,7 @@ _ROOMS = {
     "polyai_diag.analysis.frames": ("lint_frame",),
     "polyai_diag.analysis.sdp_compare": ("compare_sdp",),
     "polyai_diag.analysis.sdp_lint": ("lint_sdp",),
-    "polyai_diag.api": ("analyze_recording", "diagnose", "diagnose_sync"),
+    "polyai_diag.api": ("analyze_recording", "diagnose", "diagnose_sync", "to_frame"),
     "polyai_diag.model": ("Issue",),
     "polyai_diag.target": ("IceServer", "Target", "TargetError"),
     "polyai_diag.report": ("Report", "ReportError"),
@@ -76,6 +76,7 @@ __all__ = [
     "diagnose_sync",
     "lint_frame",
     "lint_sdp",
+    "to_frame",
 ]
 
 

@@ -9,8 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    import pandas as pd
+
     from polyai_diag.analysis.audio.facts import AudioFacts
-    from polyai_diag.model import Event
+    from polyai_diag.model import Event, Issue, StepResult
     from polyai_diag.report import Report
     from polyai_diag.target import Target
 
@@ -90,3 +92,24 @@ def analyze_recording(path: str | Path) -> AudioFacts:
         for block in recording:
             listener.take(block)
         return listener.facts(recording.incomplete)
+
+
+def to_frame(result: Report | StepResult | AudioFacts | Sequence[Issue]) -> pd.DataFrame:
+    """Return any result as a pandas frame.
+
+    A report or a step's result: one row per observation. Issues of a paste: one row each. What was
+    measured of a recording: name and value. Raises ImportError without pandas (extra `lab`).
+    """
+    import msgspec  # noqa: PLC0415 - importing the package stays cheap
+    import pandas as pd  # noqa: PLC0415
+
+    from polyai_diag.analysis.audio.facts import AudioFacts  # noqa: PLC0415 - importing stays cheap
+    from polyai_diag.model import Issue, StepResult  # noqa: PLC0415
+    from polyai_diag.report import Report  # noqa: PLC0415
+
+    if isinstance(result, Report | StepResult):
+        return result.to_frame()
+    if isinstance(result, AudioFacts):
+        return pd.DataFrame(list(vars(result).items()), columns=["measure", "value"])
+    rows = [msgspec.to_builtins(issue) for issue in result]
+    return pd.DataFrame(rows, columns=Issue.__struct_fields__)

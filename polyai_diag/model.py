@@ -8,11 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from polyai_diag.failures import Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pandas as pd
 
 SCHEMA_VERSION = 1
 STEP_NAMES = ("token", "gateway", "signaling", "stun", "turn", "nat", "opus", "call", "audio")
@@ -65,6 +70,22 @@ class StepResult(msgspec.Struct, frozen=True, kw_only=True):
     duration_ms: float = 0.0
     data: dict[str, Json] = {}
     observations: tuple[Observation, ...] = ()
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per observation. Raises ImportError without pandas (extra `lab`)."""
+        return frame_of((self,))
+
+
+def frame_of(steps: Iterable[StepResult]) -> pd.DataFrame:
+    """Return one row per observation of these steps: step, operation, endpoint, times, failure."""
+    import pandas as pd  # noqa: PLC0415 - heavy, and only needed here
+
+    rows = [
+        {"step": step.name, **msgspec.to_builtins(observation)}
+        for step in steps
+        for observation in step.observations
+    ]
+    return pd.DataFrame(rows, columns=["step", *Observation.__struct_fields__])
 
 
 class CallIds(msgspec.Struct, frozen=True, kw_only=True):

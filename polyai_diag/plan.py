@@ -60,7 +60,7 @@ PLAN: tuple[Step, ...] = (
     Step("nat", Late("nat"), "Address translation", 25, after=("stun",)),
     Step("opus", Late("opus"), "Opus negotiation", 3, needs=("signaling",), places_call=True),
     Step("call", Late("call"), "ICE, DTLS, RTP", 22, needs=("opus",), places_call=True),
-    Step("audio", Late("audio"), "Sound there and back", 40, needs=("call",), places_call=True),
+    Step("audio", Late("audio"), "Sound there and back", 50, needs=("call",), places_call=True),
 )  # fmt: skip
 
 TITLES = {**{step.name: step.title for step in PLAN}, BROWSER: "The browser"}

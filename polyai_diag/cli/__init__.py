@@ -46,6 +46,15 @@ examples:
 exit codes: 0 all that can be tried works · 1 something is blocked · 4 nothing could be measured
 · 2 bad usage, or output that cannot be written · 130 interrupted, 143 terminated"""
 
+_LAB_EXAMPLES = """\
+Other options are passed on to JupyterLab. A notebook that you have changed is never written over:
+a newer one is laid beside it, and one line says so.
+
+examples:
+  polyai-diag lab
+  polyai-diag lab --folder tickets/4711 --no-browser --port 8890
+  polyai-diag lab --folder tickets/4711 --no-open       # only lay the notebooks there"""
+
 _PAGE_EXAMPLES = """\
 examples:
   polyai-diag page --region us-1 -o check.html          # send it, or put it on any web server
@@ -153,7 +162,8 @@ def _parser() -> argparse.ArgumentParser:
     causes = add("causes", "list the root causes that can be named")
     causes.add_argument("--json", action="store_true", help="as JSON")
 
-    add("lab", "open JupyterLab on the notebooks", "other options are passed on to JupyterLab")
+    lab = add("lab", "open JupyterLab on the notebooks", _LAB_EXAMPLES)
+    options.add_lab_options(lab)
 
     analyze = add(
         "analyze", "judge a pasted frame, log, error message, SDP, browser check, report, recording"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -13,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from polyai_diag.cli.exits import CRITICAL, HEALTHY, USAGE, WARNINGS, exit_code, worst
-from polyai_diag.cli.options import UsageError, seconds
+from polyai_diag.cli.options import seconds
 from polyai_diag.cli.outputs import Outputs, check_folders, check_outputs
 from polyai_diag.cli.signals import held_signals, on_signals
 
@@ -91,16 +89,10 @@ def causes(args: argparse.Namespace) -> int:
 
 
 def lab(args: argparse.Namespace) -> int:
-    """Open JupyterLab on a copy of the notebooks."""
-    from importlib.util import find_spec  # noqa: PLC0415
+    """Open JupyterLab on the notebooks."""
+    from polyai_diag.cli.lab import open_lab  # noqa: PLC0415
 
-    if find_spec("jupyterlab") is None or find_spec("ipywidgets") is None:
-        raise UsageError("JupyterLab is not installed: pip install 'polyai-diag[lab]'")
-    folder = _notebook_folder()
-    command = [sys.executable, "-m", "jupyterlab", "--notebook-dir", str(folder), *args.rest]
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        command.append("--allow-root")  # a container's usual user; JupyterLab would refuse
-    return subprocess.call(command)  # noqa: S603 - our own interpreter, our own words
+    return open_lab(args)
 
 
 def analyze(args: argparse.Namespace) -> int:
@@ -232,17 +224,3 @@ def _describe_sandbox(described: dict[str, Any], *, as_json: bool) -> None:
     if "proxy" in described:
         print(f"proxy      {described['proxy']} (give it to clients as HTTPS_PROXY)")
     print("Serving until Ctrl-C.", flush=True)
-
-
-def _notebook_folder() -> Path:
-    """Return the notebooks beside a checkout, or a copy of the installed ones in this folder."""
-    package = Path(__file__).parents[1]
-    if (package.parent / "notebooks").is_dir():
-        return package.parent / "notebooks"
-    folder = Path("polyai-diag-notebooks").absolute()
-    folder.mkdir(exist_ok=True)
-    for notebook in (package / "notebooks").glob("*.ipynb"):
-        copy = folder / notebook.name
-        if not copy.exists():
-            copy.write_bytes(notebook.read_bytes())
-    return folder

@@ -152,6 +152,18 @@ def add_page_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="FILE|-", default="-", help="default: -")
 
 
+def add_lab_options(parser: argparse.ArgumentParser) -> None:
+    """Add where the notebooks go."""
+    parser.add_argument(
+        "--folder", metavar="DIR",
+        help="lay the notebooks there and open it; default: a checkout's own, else "
+        "./polyai-diag-notebooks",
+    )  # fmt: skip
+    parser.add_argument(
+        "--no-open", action="store_true", help="lay the notebooks out, and open nothing"
+    )
+
+
 def add_compare_options(parser: argparse.ArgumentParser) -> None:
     """Add what to compare, as what, and what to write."""
     parser.add_argument("a", metavar="A", help="the first report (JSON); - reads standard input")

@@ -81,6 +81,11 @@ def render_part(name: str, *given: Any) -> Markup:
     return Markup('<div class="polyai-diag">{}</div>').format(part(*given))
 
 
+def render_own(name: str, styles: str, **given: Any) -> str:
+    """Return what a template of ours makes of this, with these styles of ours."""
+    return _environment().get_template(name).render(given, css=_source(styles))
+
+
 def panel_styles() -> Markup:
     """Return the styles that the parts need, once a panel."""
     return Markup("<style>{}{}</style>").format(_source("style.css"), _source("panel.css"))

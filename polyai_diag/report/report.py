@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -23,6 +23,7 @@ from polyai_diag.model import (
     Record,
     StepResult,
     Verdict,
+    frame_of,
 )
 from polyai_diag.our_bug import our_bug
 from polyai_diag.redact import anonymize
@@ -30,6 +31,8 @@ from polyai_diag.report.in_time import in_time
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from polyai_diag.notebook.plots import Plot
 
 
 class ReportError(InputError):
@@ -139,23 +142,16 @@ class Report:
 
         Raises ImportError when pandas (extra `lab`) is not installed.
         """
-        import pandas as pd  # noqa: PLC0415 - heavy, and only needed here
+        return frame_of(self.steps)
 
-        rows: list[dict[str, Any]] = [
-            {"step": step.name, **msgspec.to_builtins(observation)}
-            for step in self.steps
-            for observation in step.observations
-        ]
-        columns = [
-            "step",
-            "operation",
-            "endpoint",
-            "started_ms",
-            "duration_ms",
-            "failure",
-            "notes",
-        ]
-        return pd.DataFrame(rows, columns=columns)
+    def plot(self, name: str) -> Plot:
+        """Return one picture: relays, spectrum, spectrogram, level, delay, jitter or loss.
+
+        A notebook shows it, its `save` writes it as SVG. Raises PlotError where there is none.
+        """
+        from polyai_diag.notebook.plots import plot  # noqa: PLC0415 - Jinja2 loads late
+
+        return plot(self, name)
 
     def to_html(self) -> str:
         """Return one HTML page that asks nothing of the network."""

@@ -57,7 +57,7 @@ async def connect_call(walk: Walk, trace: Trace) -> bool:
     started_s = time.monotonic()
     connected = await while_it_lasts(walk, own, _stages(walk, own, trace))
     if connected is None:
-        trace.data["checks"] = check_facts(own.consent.checks_ms)
+        trace.data["checks"] = check_facts(own.consent.checks_ms, own.consent.set_aside)
         await keep_ending(walk, own, trace, started_s)
     elif not connected:
         keep_error(walk, own, trace, started_s)
@@ -88,7 +88,7 @@ async def _media(walk: Walk, own: Call, trace: Trace) -> bool:
     trace.progress("DTLS handshake", 0.4)
     if not await own.connect_dtls(trace):
         trace.fail("the DTLS handshake did not finish")
-        trace.data["checks"] = check_facts(own.consent.checks_ms)
+        trace.data["checks"] = check_facts(own.consent.checks_ms, own.consent.set_aside)
         await _measure_packet_size(walk, trace)
         return False
     trace.data["dtls_ms"] = round((time.monotonic() - started_s) * 1000, 1)

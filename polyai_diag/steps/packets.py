@@ -46,7 +46,7 @@ async def packet_facts(own: Call) -> dict[str, Json]:
         "gateway_packets_sent": await own.gateway_sent(),
         "rtcp_rtt_ms": reports["rtt_ms"] if reports else None,
         **_delivered(reports),
-        "checks": check_facts(own.consent.checks_ms),
+        "checks": check_facts(own.consent.checks_ms, own.consent.set_aside),
     }
 
 
@@ -107,17 +107,20 @@ def _delivered(reports: dict[str, float | int | None] | None) -> dict[str, Json]
     }
 
 
-def check_facts(checks_ms: Sequence[float | None]) -> dict[str, Json] | None:
+def check_facts(checks_ms: Sequence[float | None], set_aside: int = 0) -> dict[str, Json] | None:
     """Judge the checks of the path: round trips, their spread, how many first requests were lost.
 
     Those that had to be sent again count as lost, and for nothing else. `spread_ms` is the mean |D|
-    of neighbours, `rtt_late_…` of the last third alone: a way may get long.
+    of neighbours, `rtt_late_…` of the last third alone: a way may get long. `set_aside` more of
+    them tell nothing, for this machine was too busy to read their answers.
     """
-    if not checks_ms:
+    if not checks_ms and not set_aside:
         return None
     at_once = answered_at_once(checks_ms)
     ordered = sorted(ms for ms in at_once if ms is not None)
     found: dict[str, Json] = {"sent": len(checks_ms), "lost": at_once.count(None)}
+    if set_aside:
+        found["set_aside"] = set_aside
     if ordered:
         found["rtt_ms"] = round(percentile(ordered, 0.5), 2)
         found["rtt_p95_ms"] = round(percentile(ordered, 0.95), 2)

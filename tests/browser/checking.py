@@ -41,14 +41,19 @@ async def browser_context(
     *,
     without: Sequence[str] = (),
     silent: bool = False,
+    resolve: str = "",
     **options: Any,
 ) -> AsyncIterator[BrowserContext]:
-    """Open Chromium with a tone for a microphone, or silence; `without` some of its arguments."""
+    """Open Chromium with a tone for a microphone, or silence; `without` some of its arguments.
+
+    `resolve` adds to the rules by which it resolves host names.
+    """
     program = need("chromium", install="apt-get install chromium")
     microphone = folder / "microphone.wav"
     (write_silence if silent else write_tone)(microphone)
     kept = [a for a in ARGUMENTS if a not in without and not a.startswith("--host-resolver")]
-    arguments = [*kept, _RESOLVE, f"--use-file-for-fake-audio-capture={microphone}"]
+    names = _RESOLVE.replace("rules=", f"rules={resolve}, ") if resolve else _RESOLVE
+    arguments = [*kept, names, f"--use-file-for-fake-audio-capture={microphone}"]
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=program, args=arguments)
         try:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.chromium, pytest.mark.timeout(60)]
 
+A4_WITHIN_MARGINS_PX = 702  # (210 - 2 x 12) mm at 96 px an inch, page.css
 _COPIED = "() => navigator.clipboard.readText()"
 _SELECTED = "() => getSelection().toString()"
 
@@ -67,3 +68,20 @@ def test_no_page_is_wider_than_its_window(make: object, width: int, tmp_path: Pa
             "document.querySelectorAll('.pd-card details').forEach(d => { d.open = true; })"
         )
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("make", [records.udp_blocked, records.intercepted])
+def test_nothing_is_cut_off_on_paper(make: object, tmp_path: Path) -> None:
+    assert callable(make)
+    path = make().save(tmp_path / "report.html")
+    with chromium(need("chromium", install="apt-get install chromium")) as page:
+        page.set_viewport_size({"width": A4_WITHIN_MARGINS_PX, "height": 900})
+        page.emulate_media(media="print")
+        page.goto(path.as_uri())
+        wide = page.evaluate(
+            """width => [...document.querySelectorAll('table, pre, svg, h1')]
+            .filter(part => part.getBoundingClientRect().right > width)
+            .map(part => part.className.toString() + ' ' + part.textContent.slice(0, 60))""",
+            A4_WITHIN_MARGINS_PX,
+        )
+        assert wide == []

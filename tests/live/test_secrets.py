@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from polyai_diag import IceServer, Report, Target, check_token, diagnose, plan
+from polyai_diag.notebook.guide import SECTIONS
+from polyai_diag.notebook.walk import Walk as GuideWalk
 from polyai_diag.plan import PLAN
 from polyai_diag.sandbox import Sandbox
 from polyai_diag.sandbox.faults import Fault
@@ -75,6 +77,9 @@ def _shown(report: Report) -> Iterator[tuple[str, str]]:
     yield "Markdown", report.to_markdown()
     yield "HTML", report.to_html()
     yield "frame", report.to_frame().to_string()
+    for section in SECTIONS:
+        walk = GuideWalk(section, report)
+        yield f"walk {section}", f"{walk} {walk!r} {walk._repr_html_()}"
     yield "repr", f"{report!r} {report} {report.record!r} {report.findings!r}"
 
 

@@ -16,7 +16,7 @@ from tests.real.needs import need, need_root
 from tests.real.programs import end
 
 SETTINGS = Path("/etc/netns")  # files here stand in for those of /etc within the namespace
-READY_S = 10
+READY_S = 30
 _numbers = itertools.count(1)
 
 

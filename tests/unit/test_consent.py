@@ -14,7 +14,7 @@ from polyai_diag.media import aiortc_taps as taps
 from polyai_diag.media.opus import silence_packet
 from polyai_diag.media.packets import PacketLog
 from polyai_diag.media.tracks import PacketTrack
-from polyai_diag.probes.consent import SILENT_S, Consent
+from polyai_diag.probes.consent import RESEND_MS, SILENT_S, Consent
 from tests.aio import in_loop, until
 
 if TYPE_CHECKING:
@@ -68,3 +68,27 @@ async def test_a_gap_of_three_seconds_is_none() -> None:
             await until(lambda: len(consent.round_trips_ms) >= 1)
         assert consent.sent > 1
         assert not consent.lost.is_set()
+
+
+@in_loop
+async def test_answers_that_this_program_was_too_busy_to_read_are_no_loss() -> None:
+    async with watched(lambda: True) as consent:
+        while consent.set_aside < 2:
+            time.sleep(0.3)  # noqa: ASYNC251 - each turn of the loop, as on a busy machine
+            await asyncio.sleep(0)
+        assert consent.checks_ms.count(None) == 0
+        assert all(ms < RESEND_MS for ms in consent.checks_ms if ms is not None)
+
+
+@in_loop
+async def test_a_request_lost_on_an_idle_machine_is_a_loss() -> None:
+    asked = 0
+
+    def every_second() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked % 2 == 0
+
+    async with watched(every_second) as consent:
+        await until(lambda: len(consent.checks_ms) >= 2)
+        assert any(ms is None or ms >= RESEND_MS for ms in consent.checks_ms)

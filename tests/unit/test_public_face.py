@@ -18,7 +18,7 @@ CHECKS = [f"check_{name}" for name in STEP_NAMES]
 PUBLIC = {
     "Target", "IceServer", "diagnose", "diagnose_sync", "Report",
     "Issue", "Secret", "TargetError", "ReportError",  # what those take, return and raise
-    "lint_frame", "lint_sdp", "compare_sdp", "analyze_recording",
+    "lint_frame", "lint_sdp", "compare_sdp", "analyze_recording", "to_frame",
     "__version__",
     *CHECKS,
 }  # fmt: skip
