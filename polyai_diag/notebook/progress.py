@@ -114,7 +114,7 @@ class Course:
                 waits = running.text or "No word from it yet"
                 return (
                     f"{step.title} is slow: {for_s:.0f} s, usually {max(usual_s, 1):.0f} s. "
-                    f"{waits}. It is given up after {limit_s:.0f} s; the others go on."
+                    f"{waits}. It is given up after {limit_s:.0f} s at most."
                 )
         return ""
 
