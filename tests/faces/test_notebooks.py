@@ -27,7 +27,7 @@ pytestmark = pytest.mark.timeout(240)
 
 def nbval(notebook: Path, folder: Path, first: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """Execute a notebook, and compare its outputs with those it holds."""
-    options = ("--nbval", "--nbval-current-env", "--nbval-cell-timeout=120", "-q")
+    options = ("--nbval", "--nbval-current-env", "--nbval-cell-timeout=120", "-vv")
     alone = ("-p", "no:cacheprovider", "-c", os.devnull, f"--rootdir={notebook.parent}")
     path = os.pathsep.join(map(str, dict.fromkeys((first, ROOT))))
     return subprocess.run(
