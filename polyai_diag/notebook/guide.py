@@ -208,7 +208,7 @@ SECTIONS: dict[str, tuple[Row, ...]] = {
             ("gateway", "signaling", "ICE", "DTLS"),
             _BEFORE | _MEDIA,
             "The gateway answered; ICE and DTLS are done.",
-            "The call stands: without sound it is not the connection.",
+            "The call stands: if there is no sound, the connection is not why.",
         ),
         Row(
             "Not in the guide: sound gets there and back.",

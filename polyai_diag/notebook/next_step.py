@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _MOST_OTHERS = 4
 _VERIFY = "polyai-diag verify request.json"
-_AGAIN = "Then press Run again: each row above must say “works”."
+_AGAIN = "Then press Run again: what failed above must say “works”."
 
 
 class Do(NamedTuple):

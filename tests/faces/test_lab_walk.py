@@ -103,7 +103,7 @@ def test_a_fault_of_another_section_leads_to_its_notebook(desk: Desk) -> None:
     page.locator(".jp-RenderedMarkdown h1", has_text="“Unauthorized”").wait_for()
 
 
-def test_a_walks_saved_outputs_hold_no_secret(desk: Desk) -> None:
+def test_a_saved_walk_is_readable_and_holds_no_widget_state(desk: Desk) -> None:
     page = desk.open("01-unauthorized", "token-rejected")
     next_of(page, "rejects the token")
     page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")

@@ -164,6 +164,13 @@ def test_hostile_text_is_escaped_and_stays_on_its_line(section: str) -> None:
     assert all(line[:1] in "✓!✕–■⚠ NV" for line in str(walk).splitlines())
 
 
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda name: name or "all")
+def test_a_hostile_record_is_walked_as_any_other(section: str) -> None:
+    html = Walk(section, records.hostile())._repr_html_()
+    assert "<script" not in html
+    assert "<img" not in html
+
+
 def test_no_state_is_told_by_colour_alone() -> None:
     html = walked("ice", [finding("udp-blocked")])._repr_html_()
     assert '<i aria-hidden="true">✕</i> fails' in html
