@@ -11,7 +11,7 @@ from polyai_diag.causes.control import lost_elsewhere
 from polyai_diag.causes.engine import Facts, Layer, Seen, cause, endpoint_host
 from polyai_diag.causes.facts import compared
 from polyai_diag.failures import Failure
-from polyai_diag.model import Actor, Evidence, Guide, Severity
+from polyai_diag.model import Actor, Evidence, Guide, Json, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -179,10 +179,19 @@ def _out_and_back(facts: Facts) -> Iterator[_Loss]:
                 yield _round_trips(name, endpoint_host(url), f"Out and back, {what} {url}", *counts)
     for name, data in calls(facts):
         checks = table(data.get("checks"))
-        if count(checks, "sent"):
+        if count(checks, "sent") and not _is_counted_both_ways(data):
             lost = count(checks, "lost")
             what = "Out and back, checks of the call's path"
             yield _round_trips(name, _GATEWAY, what, lost, count(checks, "sent"), lost)
+
+
+def _is_counted_both_ways(data: dict[str, Json]) -> bool:
+    """Whether hundreds of packets each way tell of the same path what a few checks only guess.
+
+    A check has no answer as well where either end was too busy to give or to read one in time.
+    """
+    reported = count(table(data.get("gateway_reports")), "packets_counted")
+    return min(count(data, "packets_due"), reported) >= LEAST_PACKETS
 
 
 def _round_trips(step: str, host: str, what: str, lost: int, due: int, bursts: int) -> _Loss:

@@ -119,6 +119,14 @@ def test_what_the_calls_own_path_loses_counts_though_servers_lose_nothing() -> N
     assert "checks of the call's path: 14 of 20 lost" in texts(named["packet-loss"])
 
 
+def test_a_few_checks_do_not_overrule_hundreds_of_packets_each_way() -> None:
+    """As on a machine too busy to read the answers in time."""
+    stun = step("stun", servers=[server(GATEWAY_STUN, 0, 24)])
+    unanswered = {"sent": 19, "lost": 15}
+    assert found(stun, call(reported(2, 800), checks=unanswered)) == {}
+    assert "packet-loss" in found(stun, call(reported(2, 60), checks=unanswered))
+
+
 def test_what_tcp_sends_again_is_no_loss_of_udp() -> None:
     rows = [server("turn:a.example.net", 20, 50, kind) for kind in ("tcp", "tls")]
     assert found(step("turn", urls=rows)) == {}
