@@ -10,13 +10,14 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; 
 	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	&& { echo $$p; break; }; done)
 
-.PHONY: help demo lab test lint types matrix soak bench notebooks clean
+.PHONY: help demo lab test lint types matrix soak bench notebooks screenshots clean
 
 help:
 	@echo "make demo                    diagnose a sandbox call on this machine: report.html, report.json"
 	@echo "make demo FAULT=udp-blocked  the same, broken on purpose (polyai-diag sandbox --help)"
 	@echo "make lab                     open JupyterLab on the notebooks"
 	@echo "make notebooks               run them all, and keep what they give"
+	@echo "make screenshots             pictures of them, of the page and of a report: docs/pictures"
 	@echo "make test                    lint, types and every test"
 	@echo "make matrix | soak | bench   what takes longer; exit 1 on a missed figure"
 
@@ -37,8 +38,9 @@ test: .venv/.test .venv/mitmproxy .venv/pystun3
 lint types: .venv/.test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
-matrix: .venv/.test
-	$(BIN)/python -m pytest $(AT_ONCE) $(PLAYED) --whole --matrix docs/matrix.md
+matrix: .venv/.test .venv/mitmproxy
+	@tools/system-packages
+	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal $(PLAYED) --whole --matrix docs/matrix.md
 
 soak: .venv/.test
 	$(BIN)/python -m tests.bench.soak
@@ -51,6 +53,10 @@ bench: .venv/.test
 
 notebooks: .venv/.test
 	$(BIN)/python -m tests.faces.renewal notebooks/*.ipynb
+
+screenshots: .venv/.test
+	@tools/system-packages
+	$(BIN)/python -m tests.faces.screenshots
 
 clean:
 	rm -rf .venv report.html report.json

@@ -16,6 +16,7 @@ import traitlets
 
 from polyai_diag.analysis.browser import browser_record
 from polyai_diag.notebook.browser_page import widget_source, widget_styles
+from polyai_diag.notebook.places import SANDBOX
 from polyai_diag.redact import Redactor
 from polyai_diag.report import Report
 from polyai_diag.sandbox import Sandbox
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
     from polyai_diag.model import Json
 
-SANDBOX = "sandbox"
 ANSWER_LIMIT_S = 10.0
 
 

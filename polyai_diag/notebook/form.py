@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 
 from polyai_diag.model import Guide
+from polyai_diag.notebook.places import SANDBOX, TOKEN_VARIABLE
 from polyai_diag.notebook.progress import usual_s
 from polyai_diag.notebook.servers import KEPT, Servers
 from polyai_diag.plan import ALL_REGIONS_STEPS, COMPLAINTS, chosen
@@ -20,10 +21,8 @@ from polyai_diag.target import ALL_REGIONS, REGIONS, IceServer, Target
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-SANDBOX = "sandbox"
 OWN_URL = "url"
 MOST_HOLD_S = 3600
-TOKEN_VARIABLE = "POLYAI_TOKEN"  # noqa: S105 - its name, not its value
 
 PLACES = {
     "Sandbox, to practise": SANDBOX,

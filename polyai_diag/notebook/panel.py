@@ -11,12 +11,13 @@ import ipywidgets as widgets
 from polyai_diag.notebook import view
 from polyai_diag.notebook.aids import Aids
 from polyai_diag.notebook.callbacks import Callbacks, PanelBusyError, words_of
-from polyai_diag.notebook.form import SANDBOX, Form
+from polyai_diag.notebook.form import Form
 from polyai_diag.notebook.heavy import load_in_background, new_runner, new_sandbox
 from polyai_diag.notebook.interrupts import interrupt_calls
 from polyai_diag.notebook.kept import Kept
 from polyai_diag.notebook.outcome import Outcome
 from polyai_diag.notebook.paste import PasteBox, judge_paste
+from polyai_diag.notebook.places import SANDBOX
 from polyai_diag.notebook.progress import Course
 from polyai_diag.notebook.pulse import Pulse
 from polyai_diag.notebook.this_browser import ThisBrowser

@@ -6,7 +6,6 @@ import os
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from polyai_diag.sandbox import Sandbox
 from polyai_diag.target import Target
 
 if TYPE_CHECKING:
@@ -25,5 +24,7 @@ async def calling(gateway: str = SANDBOX, fault: str = "") -> AsyncIterator[Targ
     if gateway != SANDBOX:
         yield Target(gateway, os.environ.get(TOKEN_VARIABLE))
         return
+    from polyai_diag.sandbox import Sandbox  # noqa: PLC0415 - a real gateway needs none of it
+
     async with Sandbox(faults=(fault,) if fault else ()) as sandbox:
         yield sandbox.target()

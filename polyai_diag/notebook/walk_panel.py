@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import ipywidgets as widgets
 from IPython.display import display
 
-from polyai_diag.notebook.form import SANDBOX
 from polyai_diag.notebook.panel import Panel
+from polyai_diag.notebook.places import SANDBOX
 from polyai_diag.notebook.walk import Walk
 
 if TYPE_CHECKING:
