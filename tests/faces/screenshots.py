@@ -30,6 +30,7 @@ FAULTS = {
 LOOKS: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 COLOURS = 200
 RAN_MS = 180_000
+WIDTH_PX, TALLEST_PX = 1180, 4200  # below stands the report, which has a picture of its own
 
 
 def main() -> int:
@@ -61,15 +62,18 @@ def picture_notebook(browser: Browser, notebook: Path, folder: Path) -> None:
     copy = folder / notebook.name
     copy.write_text(broken(notebook, FAULTS.get(notebook.stem, "")), encoding="utf-8")
     with lab(folder, copy) as url:
-        page = browser.new_page(viewport={"width": 1180, "height": 1400})
+        page = browser.new_page(viewport={"width": WIDTH_PX, "height": 1400})
         page.set_default_timeout(RAN_MS)
         open_notebook(page, url)
-        command(page, "application:toggle-mode")  # one document, without side bars
+        command(page, "application:toggle-mode")  # one document
+        if page.evaluate("!window.jupyterapp.shell.leftCollapsed"):
+            command(page, "application:toggle-left-area")
         page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
         check_browser(page)
         for look in LOOKS:
             command(page, "apputils:change-theme", {"theme": f"JupyterLab {look.title()}"})
-            page.wait_for_selector(f"body[data-jp-theme-light={str(look == 'light').lower()}]")
+            lit = f"body[data-jp-theme-light={str(look == 'light').lower()}]"
+            page.wait_for_selector(lit, state="attached")
             show_all(page)
             keep(page, ".jp-Notebook", f"{notebook.stem}-{look}")
         page.close()
@@ -95,10 +99,18 @@ def check_browser(page: Page) -> None:
 
 def show_all(page: Page) -> None:
     """Make the window as tall as the notebook, which scrolls inside it."""
-    inner = "document.querySelector('.jp-WindowedPanel-inner, .jp-Notebook')"
-    tall = page.evaluate(f"{inner}.scrollHeight")
-    page.set_viewport_size({"width": 1180, "height": min(int(tall) + 160, 9000)})
+    page.evaluate("window.jupyterapp.shell.currentWidget.content.activeCellIndex = 0")
+    tall = page.evaluate(
+        "Math.max(...[...document.querySelectorAll('.jp-Notebook, .jp-Notebook *')]"
+        ".filter(part => /WindowedPanel|jp-Notebook/.test(part.className))"
+        ".map(part => part.scrollHeight))"
+    )
+    page.set_viewport_size({"width": WIDTH_PX, "height": min(int(tall) + 160, 12_000)})
     page.wait_for_timeout(500)
+    page.evaluate(
+        "document.querySelectorAll('.jp-Notebook, .jp-WindowedPanel-outer')"
+        ".forEach(part => { part.scrollTop = 0; })"
+    )
 
 
 def picture_files(browser: Browser, folder: Path) -> None:
@@ -120,7 +132,8 @@ def keep(page: Page, selector: str, name: str) -> None:
     path = PICTURES / f"{name}.png"
     page.locator(selector).first.screenshot(path=path)
     with Image.open(path) as picture:
-        picture.convert("RGB").quantize(COLOURS).save(path, optimize=True)
+        top = picture.convert("RGB").crop((0, 0, picture.width, min(picture.height, TALLEST_PX)))
+        top.quantize(COLOURS).save(path, optimize=True)
     print(f"{path.relative_to(ROOT)}  {path.stat().st_size // 1024} kB", flush=True)
 
 
