@@ -32,7 +32,7 @@ from polyai_diag.report.in_time import in_time
 if TYPE_CHECKING:
     import pandas as pd
 
-    from polyai_diag.notebook.plots import Plot
+    from polyai_diag.report.plots import Plot
 
 
 class ReportError(InputError):
@@ -149,7 +149,7 @@ class Report:
 
         A notebook shows it, its `save` writes it as SVG. Raises PlotError where there is none.
         """
-        from polyai_diag.notebook.plots import plot  # noqa: PLC0415 - Jinja2 loads late
+        from polyai_diag.report.plots import plot  # noqa: PLC0415 - Jinja2 loads late
 
         return plot(self, name)
 

@@ -10,12 +10,12 @@ import pytest
 
 from polyai_diag import Report, lint_frame, lint_sdp, to_frame
 from polyai_diag.model import STEP_NAMES
-from polyai_diag.notebook.plots import NAMES, PlotError, plot
 from polyai_diag.notebook.samples import (
     FORGETFUL_OFFER,
     SDP_WITHOUT_OPUS,
     clipped_recording,
 )
+from polyai_diag.report.plots import NAMES, PlotError, plot
 from tests.faces import records
 from tests.faces.test_pictures import audio
 
