@@ -27,6 +27,7 @@ FAULTS = {
     "03-ice-connection-fails": "udp-blocked",
 }
 """What is broken in each notebook's picture; nothing in the others."""
+PANEL_OF = "03-ice-connection-fails"  # whose panel has a picture of its own
 LOOKS: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 COLOURS = 200
 RAN_MS = 180_000
@@ -76,6 +77,8 @@ def picture_notebook(browser: Browser, notebook: Path, folder: Path) -> None:
             page.wait_for_selector(lit, state="attached")
             show_all(page)
             keep(page, ".jp-Notebook", f"{notebook.stem}-{look}")
+            if notebook.stem == PANEL_OF:
+                keep(page, ".polyai-diag-panel", f"panel-{look}")
         page.close()
 
 
