@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from PIL import Image
+from PIL import Image, ImageChops
 from playwright.sync_api import sync_playwright
 
 from tests.faces.jupyterlab import NOTEBOOKS, ROOT, command, lab, open_notebook
@@ -29,8 +29,13 @@ FAULTS = {
 """What is broken in each notebook's picture; nothing in the others."""
 PANEL_OF = "03-ice-connection-fails"  # whose panel has a picture of its own
 LOOKS: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-COLOURS = 200
+COLOURS, MARGIN_PX = 200, 24
 RAN_MS = 180_000
+_RUN_LAST_CELL = """() => {
+  const shown = window.jupyterapp.shell.currentWidget.content;
+  shown.activeCellIndex = shown.widgets.map(cell => cell.model.type).lastIndexOf("code");
+  return window.jupyterapp.commands.execute("notebook:run-cell");
+}"""
 WIDTH_PX, TALLEST_PX = 1180, 4200  # below stands the report, which has a picture of its own
 
 
@@ -98,6 +103,7 @@ def check_browser(page: Page) -> None:
         start.click()
         page.get_by_role("button", name="Yes, I heard it").click()
         page.get_by_text("Check again").wait_for()
+        page.evaluate(_RUN_LAST_CELL)  # which shows the report that there is now
 
 
 def show_all(page: Page) -> None:
@@ -135,8 +141,11 @@ def keep(page: Page, selector: str, name: str) -> None:
     path = PICTURES / f"{name}.png"
     page.locator(selector).first.screenshot(path=path)
     with Image.open(path) as picture:
-        top = picture.convert("RGB").crop((0, 0, picture.width, min(picture.height, TALLEST_PX)))
-        top.quantize(COLOURS).save(path, optimize=True)
+        taken = picture.convert("RGB")
+    ground = Image.new("RGB", taken.size, taken.getpixel((taken.width // 2, taken.height - 2)))
+    _, _, _, end = ImageChops.difference(taken, ground).getbbox() or (0, 0, 0, taken.height)
+    shown = taken.crop((0, 0, taken.width, min(end + MARGIN_PX, taken.height, TALLEST_PX)))
+    shown.quantize(COLOURS).save(path, optimize=True)
     print(f"{path.relative_to(ROOT)}  {path.stat().st_size // 1024} kB", flush=True)
 
 
