@@ -91,6 +91,7 @@ def _packets(stats: list[Stats]) -> dict[str, Json]:
         "packets_received": received or 0,
         "packets_due": due,
         "packets_lost": lost,
+        "loss_percent": round(100 * max(0, lost) / due, 2) if lost is not None and due else None,
         "loss_interval_percent": _interval(lost, due),
         "gateway_packets_sent": _count(stats, "remote-outbound-rtp", "packetsSent"),
         "gateway_reports": reported,

@@ -89,10 +89,10 @@ class Candidates:
     def counted(self) -> str:
         """How many there are, in a few words."""
         worked = sum(pair.mark.tone == OK.tone for pair in self.pairs)
-        return (
-            f"{len(self.local)} of ours, {len(self.remote)} of the gateway's, "
-            f"{len(self.pairs)} pair{'' if len(self.pairs) == 1 else 's'}, {worked} working"
-        )
+        pairs = f"{len(self.pairs)} pair{'' if len(self.pairs) == 1 else 's'}, {worked} working"
+        if not self.local and not self.remote:  # a browser's check lists the pairs alone
+            return pairs
+        return f"{len(self.local)} of ours, {len(self.remote)} of the gateway's, {pairs}"
 
 
 def _candidate(row: dict[str, Any]) -> Candidate:

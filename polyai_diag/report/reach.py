@@ -354,6 +354,8 @@ def _alpn(alpn: Any) -> str:
 
 def _fetched(seen: Observation) -> str:
     status, detail = seen.notes.get("status"), seen.notes.get("detail")
+    if seen.failure is None and "urls" not in seen.notes:
+        return "the gateway gives some"  # a browser's check tells no number
     if seen.failure is None:
         urls = len(_listed(seen.notes.get("urls"), 99))
         return f"the gateway gives {urls} URL{'' if urls == 1 else 's'}"

@@ -280,3 +280,16 @@ def test_the_firewall_request_is_the_runs_own() -> None:
 
     report = joined(UDP_BLOCKED, *SILENT, REFUSED)
     assert request_of(report).lines == request_of(Report(UDP_BLOCKED)).lines
+
+
+def test_what_a_check_does_not_count_is_not_told_as_none() -> None:
+    fetched = told("ice_servers_fetch", step="gateway", endpoint="https://gateway.example/ice")
+    stats = [
+        {"type": "inbound-rtp", "kind": "audio", "packetsReceived": 400, "packetsLost": 2},
+        {"type": "candidate-pair", "state": "succeeded"},
+    ]
+    report = checked(fetched, ONLINE, CONNECTED, statistics=stats)
+    shown = report.to_markdown()
+    assert "gives 0 URLs" not in shown
+    assert "0 of ours" not in shown
+    assert report.step("audio").data["loss_percent"] == 0.5
