@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor
@@ -106,12 +107,14 @@ def _figure(metric: str, thorough: bool, loss: float, errors: list[float | None]
     if loss and accuracy.under_loss is not None:
         most = max(most, accuracy.under_loss)
     measured = [error for error in errors if error is not None]
-    told = f"worst {max(measured, default=0.0):.3g}; {len(measured)} of {len(errors)} measured"
+    # Under loss all of it may have been masked; without, there is nothing to mask.
+    worst = max(measured, default=0.0 if loss else math.inf)
+    told = f"worst {worst:.3g}; {len(measured)} of {len(errors)} measured"
+    if not measured:
+        told = f"not measured in any of {len(errors)}"
     form = "thorough" if thorough else "quick"
     how = f"{told}; {accuracy.why}" if accuracy.why and not loss else told
-    return Figure(
-        f"{metric}, {form}, {loss:.0%} lost", max(measured, default=0.0), most, accuracy.unit, how
-    )
+    return Figure(f"{metric}, {form}, {loss:.0%} lost", worst, most, accuracy.unit, how)
 
 
 def figures() -> list[Figure]:
