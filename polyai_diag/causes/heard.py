@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from polyai_diag.analysis.audio import limits
 from polyai_diag.analysis.loose import number, rows, table
+from polyai_diag.causes.call_data import interval_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,3 +98,21 @@ def made_up_for_loss(sound: Sound, cuts: list[dict[str, Any]]) -> bool:
     expected = compared * min(1.0, lost / sent)
     missing = sum(number(cut.get("ms")) or 0.0 for cut in cuts) / PACKET_MS
     return missing <= expected + BY_CHANCE * math.sqrt(expected)
+
+
+def narrow_band(sound: Sound) -> str:
+    """Say where the band ends, if before what Opus carries; lost packets may have carried its end.
+
+    Then both sides of it are known, and the upper one must be low.
+    """
+    edge_hz = sound.number("bandwidth_hz")
+    low_hz, high_hz = interval_of(sound.data, "bandwidth_between_hz") or (edge_hz, edge_hz)
+    if low_hz is None or high_hz is None or high_hz >= limits.WIDE_BAND_HZ:
+        return ""
+    like = "a telephone's" if high_hz < limits.NARROW_BAND_HZ else "wide band (G.722)"
+    if low_hz == high_hz:
+        return f"The band ends at {high_hz / 1000:.1f} kHz, as {like} does; 20 kHz were sent"
+    return (
+        f"The band ends between {low_hz / 1000:.1f} and {high_hz / 1000:.1f} kHz; 20 kHz were sent "
+        "(packets lost carried its end)"
+    )

@@ -22,6 +22,7 @@ from polyai_diag.causes.heard import (
     looped,
     lost_there,
     made_up_for_loss,
+    narrow_band,
     paused,
     reported,
 )
@@ -164,12 +165,8 @@ def _crowded(sound: Sound) -> bool:
 def audio_narrowband(facts: Facts) -> Iterator[Evidence | Seen]:
     """What is sent of the full band comes back as a telephone's, or as wide band."""
     for sound in looped(facts):
-        edge_hz = sound.number("bandwidth_hz")
-        if edge_hz is not None and edge_hz < limits.WIDE_BAND_HZ:
-            yield sound.seen.says(
-                f"The band ends at {edge_hz / 1000:.1f} kHz, as {_like(edge_hz)} does; "
-                "20 kHz were sent"
-            )
+        if said := narrow_band(sound):
+            yield sound.seen.says(said)
     for sound in heard(facts):  # a voice made for wide band is usual, and good
         edge_hz = sound.number("bandwidth_hz")
         able = (sound.number("sample_rate_hz") or 0) > unreferenced.RATE_ABLE_HZ
@@ -177,10 +174,6 @@ def audio_narrowband(facts: Facts) -> Iterator[Evidence | Seen]:
             yield sound.seen.says(
                 f"{sound.whose} ends at {edge_hz / 1000:.1f} kHz, as a telephone's does"
             )
-
-
-def _like(edge_hz: float) -> str:
-    return "a telephone's" if edge_hz < limits.NARROW_BAND_HZ else "wide band (G.722)"
 
 
 @cause(

@@ -11,6 +11,7 @@ import pytest
 from scipy.signal import butter, resample_poly, sosfiltfilt
 
 from polyai_diag.analysis.audio.levels import FLOOR_DBFS
+from polyai_diag.analysis.audio.limits import WIDE_BAND_HZ
 from polyai_diag.analysis.audio.loopback import LoopbackFacts, analyze_loopback
 from polyai_diag.analysis.audio.signal import (
     SAMPLE_RATE_HZ,
@@ -216,6 +217,24 @@ def test_a_band_whose_upper_part_was_lost_has_no_end(from_hz: float) -> None:
     facts = analyze_loopback(SIGNAL, sound, lost=lost)
     assert facts.bandwidth_hz is None
     assert "bandwidth_hz" in facts.not_measured
+
+
+def test_a_band_whose_end_was_lost_ends_between_what_arrived() -> None:
+    low_pass = butter(12, 3500, fs=SAMPLE_RATE_HZ, output="sos")
+    sound = sosfiltfilt(low_pass, SIGNAL.pcm, axis=0).astype(np.float32)
+    part = SIGNAL.sweep
+    first, last = (
+        part.start + round(swept_share(hz, SWEEP_HZ) * (part.stop - part.start))
+        for hz in (3300, 3800)
+    )
+    lost = np.zeros(len(sound), bool)
+    lost[first:last] = True
+    facts = analyze_loopback(SIGNAL, np.where(lost[:, None], 0, sound), lost=lost)
+    assert facts.bandwidth_hz is None
+    assert facts.bandwidth_between_hz is not None
+    low_hz, high_hz = facts.bandwidth_between_hz
+    assert 2500 < low_hz < 3500  # nor is the decoder trusted right after a loss
+    assert 3800 < high_hz < WIDE_BAND_HZ
 
 
 UNLIKE = {

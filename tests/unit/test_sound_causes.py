@@ -89,6 +89,7 @@ def test_a_healthy_sound_names_nothing(operation: str, data: dict[str, Any]) -> 
         ("audio-clipped", {"clipped_runs": 80, "thd_n_db": -12.0}),
         ("audio-narrowband", {"bandwidth_hz": 3500.0}),
         ("audio-narrowband", {"bandwidth_hz": 7200.0}),
+        ("audio-narrowband", {"bandwidth_hz": None, "bandwidth_between_hz": [3200.0, 6500.0]}),
         ("audio-distorted", {"thd_n_db": -16.0}),
         ("audio-wrong-rate", {"rate_ratio": 48_000 / 44_100, "drift_ppm": None}),
         ("audio-channel-fault", {"channels": "left dead"}),

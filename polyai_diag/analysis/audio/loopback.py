@@ -77,6 +77,7 @@ class LoopbackFacts:
     masked_share: float = 0.0
     echo: Echo | None = None
     rate_ratio: float | None = None
+    bandwidth_between_hz: tuple[float, float] | None = None  # where packets carried its end away
     not_measured: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -210,9 +211,12 @@ class _Loopback:
         received, good = self._heard.part(self._timing.shifted(part))
         sweep = SweepResponse(self._signal, self._heard, self._timing)
         steady = not self._unsteady(part)
+        end_hz = sweep.band_end_hz() if steady else None
+        heard = end_hz is not None and end_hz[0] == end_hz[1]
         return {
             "response": sweep.response(gain_db) if steady else None,
-            "bandwidth_hz": sweep.bandwidth_hz() if steady else None,
+            "bandwidth_hz": end_hz[0] if end_hz and heard else None,
+            "bandwidth_between_hz": None if heard else end_hz,
             "frequency_hz": tuple(round(float(f), 1) for f in band_centres()),
             "sent_dbfs": _bands(sent * good),
             "received_dbfs": _bands(received * good),

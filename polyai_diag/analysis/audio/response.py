@@ -105,31 +105,44 @@ class SweepResponse:
             tuple(None if band is None else round(band - reference, 2) for band in bands),
         )
 
-    def bandwidth_hz(self) -> float | None:
-        """Return where what came back falls 12 dB under the middle for good, out against in.
+    def band_end_hz(self) -> tuple[float, float] | None:
+        """Return between what the band ends: where, for good, it falls 12 dB under its middle.
 
-        Powers are compared: a codec makes up the high end, and does not keep its waveform. None
-        where lost packets carried that edge.
+        Both are the same where that edge was heard; lost packets may have carried it. None where
+        nothing above it arrived, which proves nothing. Powers are compared, out against in: a codec
+        makes up the high end, and does not keep its waveform.
+        """
+        frequency_hz, loss_db, swept = self._fallen()
+        passed = np.flatnonzero(loss_db < BANDWIDTH_DROP_DB)
+        if not len(passed):
+            return None
+        last = int(passed[-1])
+        if last == int(np.flatnonzero(swept)[-1]):
+            return float(frequency_hz[last]), float(frequency_hz[last])
+        above = last + 1 + np.flatnonzero(~np.isnan(loss_db[last + 1 :]))
+        if not len(above):
+            return None
+        if above[0] > last + 1:
+            return float(frequency_hz[last]), float(frequency_hz[above[0]])
+        way = (BANDWIDTH_DROP_DB - loss_db[last]) / (loss_db[last + 1] - loss_db[last])
+        edge_hz = float(frequency_hz[last] + way * BANDWIDTH_STEP_HZ)
+        return edge_hz, edge_hz
+
+    def _fallen(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+        """Return frequencies, how far each is under the middle in decibels, and which were swept.
+
+        Not a number where lost packets carried it.
         """
         out, own, whole = (self._evened(x) for x in (self._received, self._own, self._all))
-        frequency_hz = np.arange(len(out)) * BANDWIDTH_STEP_HZ
+        frequency_hz = np.arange(len(out), dtype=np.float64) * BANDWIDTH_STEP_HZ
         with np.errstate(divide="ignore", invalid="ignore"):
             decibels = 10 * np.log10(np.maximum(out / own, 1e-12))
         decibels[own < MEASURED_SHARE * whole] = np.nan
         swept = (frequency_hz >= MIDDLE_HZ[0]) & (frequency_hz <= SWEEP_HZ[1] - 500)
         decibels[~swept] = np.nan
-        middle = decibels[frequency_hz <= MIDDLE_HZ[1]]
-        if np.isnan(middle).all():
-            return None
-        loss_db = float(np.nanmedian(middle)) - decibels
-        passed = np.flatnonzero(loss_db < BANDWIDTH_DROP_DB)
-        last = int(passed[-1])
-        if last == int(np.flatnonzero(swept)[-1]):
-            return float(frequency_hz[last])
-        if np.isnan(loss_db[last + 1]):
-            return None
-        way = (BANDWIDTH_DROP_DB - loss_db[last]) / (loss_db[last + 1] - loss_db[last])
-        return float(frequency_hz[last] + way * BANDWIDTH_STEP_HZ)
+        middle = decibels[(frequency_hz <= MIDDLE_HZ[1]) & ~np.isnan(decibels)]
+        reference_db = float(np.median(middle)) if len(middle) else np.nan
+        return frequency_hz, reference_db - decibels, swept
 
     def _evened(self, power: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the power in steps of 25 Hz, each over 150."""
