@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = ROOT / "notebooks"
-_STARTED_S = 30
+_STARTED_S, _ENDED_S = 60, 20
 _SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     "notebook-extension/tracker": {"windowingMode": "none"},
@@ -77,8 +77,7 @@ def running_lab(folder: Path) -> Iterator[Lab]:
             _await_server(f"{root_url}/api?token={token}", server)
             yield Lab(work, root_url, token)
         finally:
-            server.terminate()
-            server.wait(timeout=20)
+            _end(server)
 
 
 @contextmanager
@@ -127,6 +126,16 @@ def command(page: Page, name: str, arguments: dict[str, str] | None = None) -> N
 def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    """End it; one that still waits for a kernel of a busy machine's has nothing to keep."""
+    server.terminate()
+    try:
+        server.wait(timeout=_ENDED_S)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
 
 
 def _await_server(url: str, server: subprocess.Popen[bytes]) -> None:
