@@ -19,6 +19,7 @@ from polyai_diag.model import Record, Status
 from polyai_diag.redact import HIDDEN, Redactor, anonymize
 from polyai_diag.report import Report
 from polyai_diag.secret import Secret
+from tests.speed import cpu_here_s
 from tests.unit.records import GATEWAY, record, saw, step
 
 SECRETS = st.text(min_size=6, max_size=40).filter(lambda s: len(s.strip()) >= 6)
@@ -219,7 +220,7 @@ def test_hostile_text_costs_no_more_than_its_length(piece: str) -> None:
     started_s = time.process_time()
     Redactor([Secret("some-known-secret")]).text(text)
     anonymize(msgspec.to_builtins(record(step("token", saw("token_read", text)))))
-    assert time.process_time() - started_s < 3, "quadratic would take minutes"
+    assert time.process_time() - started_s < cpu_here_s(3), "quadratic would take minutes"
 
 
 # --- addresses and host names -----------------------------------------------------------------

@@ -20,6 +20,7 @@ from polyai_diag.analysis.sdp_lint import lint_sdp
 from polyai_diag.media.aiortc_taps import close_fully
 from polyai_diag.model import Issue, Severity
 from tests.aio import in_loop
+from tests.speed import cpu_here_s
 
 FINGERPRINT = "sha-256 " + ":".join(["0A"] * 32)
 
@@ -330,7 +331,7 @@ def test_bad_input_gets_a_typed_answer_in_bounded_time(what: str) -> None:
     started_s = time.process_time()
     issues = lint_sdp(BAD[what])
     pairs = [*compare_sdp(BAD[what], ANSWER), *compare_sdp(CHROMIUM, BAD[what])]
-    assert time.process_time() - started_s < 2
+    assert time.process_time() - started_s < cpu_here_s(2)
     assert len(issues) <= 50
     assert issues or what == "a line of 200 000"
     assert all(isinstance(i, Issue) and len(i.message) < 400 for i in [*issues, *pairs])
@@ -387,4 +388,4 @@ def test_reading_takes_time_by_length(line: str) -> None:
     text = _sdp("v=0", "m=audio 9 X 0", *[line] * (MAX_SDP_CHARACTERS // (len(line) + 3)))
     started_s = time.process_time()
     parse_sdp(text)
-    assert time.process_time() - started_s < 2, "quadratic would take ten times that"
+    assert time.process_time() - started_s < cpu_here_s(2), "quadratic would take ten times that"
