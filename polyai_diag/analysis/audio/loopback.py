@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -118,7 +119,7 @@ class _Loopback:
         self._signal, self._received, self._lost = signal, received, lost
         self._timing = timing
         self._heard = self._settled(heard)
-        self._sent_tone = self._tone_sent()
+        self._sent_tone = _tone_sent(signal)
         self._gains = Gains(signal, self._heard, timing) if len(timing.sent) else None
 
     def _settled(self, heard: Heard) -> Heard:
@@ -260,11 +261,6 @@ class _Loopback:
             return None
         return level_dbfs(received[good]) - level_dbfs(sent[good])
 
-    def _tone_sent(self) -> Tone:
-        tone = measure_tone([self._signal.pcm[_inner(self._signal.tone), 0]])
-        assert tone is not None  # noqa: S101 - our own signal holds its tone
-        return tone
-
     def _masked_share(self) -> float:
         if self._lost is None or not len(self._lost):
             return 0.0
@@ -297,6 +293,13 @@ def _facts(
         not_measured=missing | reasons,
         **known,  # type: ignore[arg-type]
     )
+
+
+@lru_cache(maxsize=4)
+def _tone_sent(signal: ProbeSignal) -> Tone:
+    tone = measure_tone([signal.pcm[_inner(signal.tone), 0]])
+    assert tone is not None  # noqa: S101 - our own signal holds its tone
+    return tone
 
 
 def _inner(span: slice) -> slice:

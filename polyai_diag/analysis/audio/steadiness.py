@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -48,11 +49,11 @@ class Gains:
         places = starts + np.array([round(timing.offset_at(s)) for s in starts], int)
         inside = (places >= 0) & (places + BLOCK <= len(heard.sound))
         starts, places = starts[inside], places[inside]
-        sent = _powers(signal.pcm.mean(axis=1), starts)
+        sent = _powers(_sent(signal), starts)
         whole = _sums(heard.good.astype(np.float64), places, BLOCK) == BLOCK
         sides = _within(starts, signal.left.start, signal.right.stop)
         known = whole & ~sides & ~_outside_band(starts, signal) & (sent > 10 ** (SOUNDS_DBFS / 10))
-        received = _powers(heard.sound, places)[known]
+        received = _powers(_in_band(heard.sound), places)[known]
         self._at = starts[known]
         self._db = 10 * np.log10(np.maximum(received, 1e-12) / sent[known])
         self._is_noise = _within(self._at, signal.noise.start, signal.noise.stop)
@@ -115,10 +116,20 @@ def _known(start: int, timing: Timing) -> bool:
     return timing.steady(slice(start, start + BLOCK))
 
 
-def _powers(sound: NDArray[np.float32], places: NDArray[np.int_]) -> NDArray[np.float64]:
-    """Return the mean square of the blocks that begin there, in the band."""
+@lru_cache(maxsize=4)
+def _sent(signal: ProbeSignal) -> NDArray[np.float32]:
+    """Return what is sent, in the band: the same for every sound that comes back of it."""
+    left, right = signal.pcm.T
+    return _in_band((left + right) / 2)
+
+
+def _in_band(sound: NDArray[np.float32]) -> NDArray[np.float32]:
     taps = firwin(241, BAND_HZ, pass_zero=False, fs=SAMPLE_RATE_HZ).astype(np.float32)
-    low = resample_poly(sound, 1, DECIMATION, window=taps)
+    return np.asarray(resample_poly(sound, 1, DECIMATION, window=taps))
+
+
+def _powers(low: NDArray[np.float32], places: NDArray[np.int_]) -> NDArray[np.float64]:
+    """Return the mean square of the blocks that begin there, in what the band holds."""
     size = BLOCK // DECIMATION
     starts = np.minimum(places // DECIMATION, max(0, len(low) - size))
     return _sums(np.square(low, dtype=np.float64), starts, size) / size
