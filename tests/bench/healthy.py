@@ -57,6 +57,7 @@ def findings(facts: LoopbackFacts) -> list[str]:
         "noisy": (facts.noise_dbfs or -120) > limits.NOISE_MOST_DBFS,
         "hum": facts.hum is not None and facts.hum.level_dbfs > limits.HUM_MOST_DBFS,
         "bent": max(map(abs, bent), default=0) > limits.RESPONSE_MOST_DB,
+        "narrow, its end lost": (facts.bandwidth_between_hz or (0, 2e4))[1] < limits.WIDE_BAND_HZ,
         "narrow": (facts.bandwidth_hz or 2e4) < limits.FULL_BAND_LEAST_HZ,
         "channels": facts.channels not in ("both", "mono sum", "not measured"),
         "dropouts": any(d.ms >= limits.DROPOUT_LEAST_MS for d in facts.dropouts),

@@ -106,8 +106,8 @@ def _spectrum(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return frequencies and the mean square in each bin."""
     size = next_fast_len(max(least, len(piece)), real=True)
-    tapered = (piece - piece.mean(axis=0)) * window[:, None]
-    spectrum = np.square(np.abs(rfft(tapered, size, axis=0))).mean(axis=1)
+    tapered = (piece - piece.mean(axis=0)).T * window
+    spectrum = np.square(np.abs(rfft(tapered, size))).mean(axis=0)
     return rfftfreq(size, 1 / SAMPLE_RATE_HZ), spectrum * 2 / size / np.sum(np.square(window))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -83,10 +84,15 @@ def _spectrum(
     piece: NDArray[np.float32],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return frequencies and mean squares: their sum is the piece's own, where it is even."""
-    window = blackmanharris(len(piece))
+    window = _window(len(piece))
     size = next_fast_len(len(piece), real=True)
     power = np.square(np.abs(rfft(piece * window, size))) * 2 / size / np.sum(np.square(window))
     return rfftfreq(size, 1 / SAMPLE_RATE_HZ), power
+
+
+@lru_cache(maxsize=8)  # a tone is cut into many pieces of a length or two
+def _window(samples: int) -> NDArray[np.float64]:
+    return np.asarray(blackmanharris(samples))
 
 
 def _peak_hz(
