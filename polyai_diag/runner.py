@@ -27,7 +27,7 @@ from polyai_diag.model import (
 )
 from polyai_diag.our_bug import our_bug
 from polyai_diag.plan import ALL_REGIONS_STEPS, Step, chosen, loaded
-from polyai_diag.probes.waiting import stop
+from polyai_diag.probes.waiting import stop, to_its_end
 from polyai_diag.step_tasks import Tasks, not_noted, note_here, tasks_noted
 from polyai_diag.steps.walk import Walk
 
@@ -111,12 +111,15 @@ class Runner:
                 await self._watch(tasks)
             finally:
                 self._stopped = self._stopped or "cancelled"
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
-                await walk.close()
-                await self._end_left_over()
+                await to_its_end(self._close(tasks))
         return self.record()
+
+    async def _close(self, tasks: Sequence[asyncio.Task[None]]) -> None:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._walk.close()
+        await self._end_left_over()
 
     def record(self) -> Record:
         """Return what has been seen so far."""

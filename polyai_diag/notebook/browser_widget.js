@@ -55,8 +55,8 @@ class Tab {
       const hooks = { onProgress: (event) => this.follow(event), signal: abort.signal, ask: () => this.ask() };
       const result = await runCheck({ ...this.completed(options), place: "notebook", tool: page.tool }, hooks);
       const outcome = outcomeOf(result, progress.rows(), page);
+      this.send({ type: "result", run, result }); // the kernel is told before anybody sees it
       this.put({ phase: "done", run, outcome });
-      this.send({ type: "result", run, result });
     } catch (error) {
       this.put({ phase: "failed", run, said: `The check itself failed: ${error?.name}: ${error?.message}` });
       this.send({ type: "failed", run, said: `${error?.name}: ${error?.message}` });

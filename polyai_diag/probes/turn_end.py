@@ -12,6 +12,7 @@ from polyai_diag.probes.again import may_pass
 from polyai_diag.probes.stun_transport import Address, StunRefused, StunTransport, open_udp
 from polyai_diag.probes.turn_allocation import Allocation
 from polyai_diag.probes.turn_way import connect
+from polyai_diag.probes.waiting import to_its_end
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -86,6 +87,9 @@ class End:
 
     async def close(self) -> None:
         """Give the address back, and hang up."""
+        await to_its_end(self._close())
+
+    async def _close(self) -> None:
         allocation, self._allocation = self._allocation, None
         try:
             if allocation is not None:

@@ -47,6 +47,22 @@ async def together(*awaited: Coroutine[Any, Any, T]) -> list[T]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def to_its_end(closing: Coroutine[Any, Any, None]) -> None:
+    """Let it come to its end even if whoever waits is cancelled, once or again; that goes on then.
+
+    A run that is cancelled while it closes what it holds would else leave it open.
+    """
+    task, cancelled = asyncio.create_task(closing), None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as exc:
+            cancelled = exc
+    if cancelled is not None:
+        raise cancelled
+    task.result()
+
+
 async def stop(tasks: Collection[asyncio.Task[Any]], within_s: float) -> None:
     """Cancel tasks and wait until they have ended; what ignores that is made to.
 

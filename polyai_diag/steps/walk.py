@@ -20,7 +20,7 @@ from polyai_diag.probes.gateway_http import fetch_ice_servers
 from polyai_diag.probes.proxy import logins
 from polyai_diag.probes.tls import tls_context
 from polyai_diag.probes.trace import Trace
-from polyai_diag.probes.waiting import stop
+from polyai_diag.probes.waiting import stop, to_its_end
 from polyai_diag.redact import Redactor
 from polyai_diag.secret import Secret
 
@@ -176,5 +176,5 @@ async def run_check(check: Check, step: str, target: Target) -> StepResult:
     try:
         await check(walk, trace)
     finally:
-        await walk.close()
+        await to_its_end(walk.close())
     return trace.result()

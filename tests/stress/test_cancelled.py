@@ -12,7 +12,7 @@ import pytest
 
 from polyai_diag import Report, diagnose
 from polyai_diag.cli.exits import INCOMPLETE, exit_code
-from polyai_diag.model import Status, Verdict
+from polyai_diag.model import Status, StepFinished, Verdict
 from polyai_diag.runner import Runner
 from polyai_diag.sandbox import Sandbox
 from tests.aio import in_loop_for
@@ -22,7 +22,7 @@ from tests.stress.whole import read_whole
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from polyai_diag.model import Record
+    from polyai_diag.model import Event, Record
     from tests.stress.moments import Moment
 
 ENDS_WITHIN_S = 6.0
@@ -77,6 +77,34 @@ async def _cancelled(running: asyncio.Task[Report], at_s: float) -> None:
     with contextlib.suppress(asyncio.CancelledError):
         await running
     assert time.monotonic() - began_s < ENDS_WITHIN_S
+
+
+@in_loop_for(40)
+async def test_cancelled_while_it_closes_what_it_holds() -> None:
+    """Its last step is done, and it is cancelled some rounds of the loop later, and once more."""
+    async with Sandbox() as sandbox:
+        before = Before.now()
+        await asyncio.gather(*(_cancelled_after(rounds, sandbox) for rounds in range(6)))
+        await before.again(sandbox)
+
+
+async def _cancelled_after(rounds: int, sandbox: Sandbox) -> None:
+    loop = asyncio.get_running_loop()
+
+    def cancel_in(left: int) -> None:
+        if left in (0, -3):
+            running.cancel()
+        if left > -3:
+            loop.call_soon(cancel_in, left - 1)
+
+    def watch(event: Event) -> None:
+        if isinstance(event, StepFinished) and event.result.name == "call":
+            assert event.result.status is Status.PASSED
+            loop.call_soon(cancel_in, rounds)
+
+    running = asyncio.create_task(diagnose(sandbox.target(), steps=["call"], on_event=watch))
+    with pytest.raises(asyncio.CancelledError):
+        await running
 
 
 async def _stopped(runner: Runner, at_s: float) -> Record:
