@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
+from scipy.fft import irfft, next_fast_len, rfft
 from scipy.signal import resample
 
 from polyai_diag.analysis.audio.signal import SAMPLE_RATE_HZ, sweep_at
@@ -116,14 +116,17 @@ def _arrivals(
         sound, good = heard.part(slice(first, first + length))
         if good.all():
             size = next_fast_len(length, real=True)
-            frequency_hz = rfftfreq(size, 1 / SAMPLE_RATE_HZ)
-            aligned = np.exp(2j * np.pi * frequency_hz / SAMPLE_RATE_HZ * (begins - first))
-            cross = rfft(sound, size) * np.conj(rfft(sent, size)) * aligned
+            band = _band(size)
+            turns = np.arange(band.start, band.stop) * ((begins - first) / size)
+            aligned = np.exp(2j * np.pi * turns)
+            cross = rfft(sound, size)[band] * np.conj(rfft(sent, size)[band]) * aligned
             together = cross if together is None else together + cross
     if together is None:
         return None
-    weight = _taper(frequency_hz) * frequency_hz
-    arrivals = irfft(together * weight, size)[: furthest + BESIDE]
+    frequency_hz = np.arange(band.start, band.stop) * SAMPLE_RATE_HZ / size
+    spectrum = np.zeros(size // 2 + 1, np.complex128)
+    spectrum[band] = together * _taper(frequency_hz) * frequency_hz
+    arrivals = irfft(spectrum, size)[: furthest + BESIDE]
     return np.asarray(arrivals / max(abs(float(arrivals[0])), 1e-12))
 
 
@@ -167,6 +170,12 @@ def _around(strength: NDArray[np.float64]) -> NDArray[np.float64]:
     shifts = [s for s in range(-BESIDE, BESIDE + 1, step) if abs(s) >= LOBE]
     beside = np.stack([padded[BESIDE + s : BESIDE + s + len(strength)] for s in shifts])
     return np.asarray(np.median(beside, axis=0))
+
+
+def _band(size: int) -> slice:
+    """Return the bins of a spectrum that the taper leaves."""
+    low, high = (hz * size / SAMPLE_RATE_HZ for hz in BAND_HZ)
+    return slice(int(low), int(high) + 2)
 
 
 def _taper(frequency_hz: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -17,6 +17,7 @@ from polyai_diag.analysis.audio.noise import NoiseBands, Quiet
 from polyai_diag.analysis.audio.rate import tone_ratio, undone
 from polyai_diag.analysis.audio.response import Response, SweepResponse, band_centres
 from polyai_diag.analysis.audio.signal import SAMPLE_RATE_HZ
+from polyai_diag.analysis.audio.spectra import power_of
 from polyai_diag.analysis.audio.steadiness import Gains, Weak
 from polyai_diag.analysis.audio.timing import DelayJump, Timing, find_chirps
 from polyai_diag.analysis.audio.tone import PIECE_LEAST, Tone, measure_tone
@@ -309,7 +310,7 @@ def _inner(span: slice) -> slice:
 
 def _bands(sound: NDArray[np.float32]) -> tuple[float, ...]:
     """Return the level in each sixth of an octave, in dBFS."""
-    power = np.square(np.abs(np.fft.rfft(sound))) * 2 / len(sound) ** 2
+    power = power_of(np.fft.rfft(sound)) * 2 / len(sound) ** 2
     sums = np.concatenate([[0.0], np.cumsum(power)])
     half = 2 ** (1 / 12)
     edges_hz = np.outer([1 / half, half], band_centres())

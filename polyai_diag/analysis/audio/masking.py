@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from polyai_diag.analysis.audio.decimation import decimated
 from polyai_diag.analysis.audio.signal import SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:
@@ -33,6 +35,11 @@ class Heard:
 
     sound: NDArray[np.float32]
     good: NDArray[np.bool_]
+
+    @cached_property
+    def low(self) -> NDArray[np.float32]:
+        """The sound up to 7 kHz, at `LOW_RATE_HZ`: for all who look no higher, made once."""
+        return decimated(self.sound)
 
     def part(self, span: slice) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Return a stretch and its trusted samples, filled up where the recording ends."""
@@ -108,4 +115,9 @@ def one_channel(received: NDArray[np.float32]) -> NDArray[np.float32]:
         for side, its in zip(received.T, power, strict=True)
         if its > 0.01 * power.max()
     ]
-    return np.ascontiguousarray(np.mean(alive, axis=0, dtype=np.float32) if alive else loudest)
+    if not alive:
+        return np.ascontiguousarray(loudest)
+    together = np.array(alive[0])
+    for side in alive[1:]:
+        together += side
+    return np.asarray(together / len(alive), np.float32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,7 @@ from scipy.signal.windows import tukey
 from polyai_diag.analysis.audio.levels import decibels
 from polyai_diag.analysis.audio.mains import Hum
 from polyai_diag.analysis.audio.signal import SAMPLE_RATE_HZ
+from polyai_diag.analysis.audio.spectra import power_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,21 +56,21 @@ class Quiet:
         """Return the level of all there is, a constant apart; None where too little arrived."""
         if not self._long():
             return None
-        squares = [np.square(p - p.mean(axis=0), dtype=np.float64) for p in self.pieces]
-        return decibels(float(np.mean(np.concatenate(squares))))
+        squares = [np.square(_centred(side), dtype=np.float64) for side in self._sides]
+        return decibels(float(np.mean(np.concatenate(squares, axis=1))))
 
     def constant(self) -> float | None:
         """Return the mean of the worst channel, as a share of full scale."""
         if not self._long():
             return None
-        means = np.concatenate(self.pieces).mean(axis=0, dtype=np.float64)
+        means = np.concatenate(self._sides, axis=1).mean(axis=1, dtype=np.float64)
         return float(means[int(np.argmax(np.abs(means)))])
 
     def bands(self) -> NoiseBands | None:
         """Return the noise in third octaves; None where much of it was lost: it wavers."""
         if sum(map(len, self.pieces)) < max(MOST_OF_IT * self.sent, BANDS_LEAST):
             return None
-        spectra = [(_spectrum(piece, tukey(len(piece), 0.1)), len(piece)) for piece in self.pieces]
+        spectra = [(_spectrum(s, tukey(s.shape[1], 0.1)), s.shape[1]) for s in self._sides]
         centres = [1000 * 10 ** (number / 10) for number in THIRD_OCTAVES]
         whole = sum(samples for _, samples in spectra)
         levels = [
@@ -85,11 +87,12 @@ class Quiet:
         It is not where no piece is long enough to tell a harmonic from what lies beside it, nor
         where the response at a fundamental was lost.
         """
-        long_enough = [piece for piece in self.pieces if len(piece) >= HUM_PIECE_LEAST]
-        if not long_enough:
+        nothing = np.empty((1, 0), np.float32)
+        longest = max(self._sides, key=np.size, default=nothing)  # alone, for its resolution
+        samples = longest.shape[1]
+        if samples < HUM_PIECE_LEAST:
             return None, False
-        piece = max(long_enough, key=len)  # alone, for its resolution
-        spectrum = _spectrum(piece, np.hanning(len(piece)), HUM_GRID)
+        spectrum = _spectrum(longest, np.hanning(samples), HUM_GRID)
         found = [(*_comb(*spectrum, mains_hz, response), mains_hz) for mains_hz in MAINS_HZ]
         known, doubtful, mains_hz = max(found, key=lambda comb: comb[0] + comb[1])
         if decibels(known + doubtful) <= HUM_LEAST_DBFS:
@@ -97,17 +100,25 @@ class Quiet:
         sure = doubtful <= DOUBTFUL_MOST * known
         return (Hum(mains_hz, decibels(known)) if sure else None), sure
 
+    @cached_property
+    def _sides(self) -> list[NDArray[np.float32]]:
+        """The pieces channel by channel, as transforms like them."""
+        return [np.ascontiguousarray(piece.T) for piece in self.pieces]
+
     def _long(self) -> bool:
         return any(len(piece) >= PIECE_LEAST for piece in self.pieces)
 
 
+def _centred(sides: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(sides - sides.mean(axis=1, keepdims=True))
+
+
 def _spectrum(
-    piece: NDArray[np.float32], window: NDArray[np.float64], least: int = 0
+    sides: NDArray[np.float32], window: NDArray[np.float64], least: int = 0
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return frequencies and the mean square in each bin."""
-    size = next_fast_len(max(least, len(piece)), real=True)
-    tapered = (piece - piece.mean(axis=0)).T * window
-    spectrum = np.square(np.abs(rfft(tapered, size))).mean(axis=0)
+    """Return frequencies and the mean square in each bin, of shape (channels, samples)."""
+    size = next_fast_len(max(least, sides.shape[1]), real=True)
+    spectrum = power_of(rfft(_centred(sides) * window, size)).mean(axis=0)
     return rfftfreq(size, 1 / SAMPLE_RATE_HZ), spectrum * 2 / size / np.sum(np.square(window))
 
 

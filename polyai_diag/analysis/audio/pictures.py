@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from polyai_diag.analysis.audio.signal import SAMPLE_RATE_HZ
+from polyai_diag.analysis.audio.spectra import power_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -60,8 +61,7 @@ def spectrogram(sound: NDArray[np.float32]) -> Spectrogram | None:
     bins = np.asarray(np.fft.rfftfreq(WINDOW, 1 / SAMPLE_RATE_HZ), np.float64)
     weights = _weights(edges, bins)
     columns = [
-        weights @ np.square(np.abs(np.fft.rfft(mono[s : s + WINDOW] * shape))) * scale
-        for s in starts
+        weights @ power_of(np.fft.rfft(mono[s : s + WINDOW] * shape)) * scale for s in starts
     ]
     levels = 10 * np.log10(np.maximum(np.array(columns).T, 1e-13))
     steps = np.clip(np.rint((TOP_DBFS - levels) / STEP_DB), 0, 255).astype(np.uint8)

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.signal import resample_poly
 
 from polyai_diag.analysis.audio.signal import SAMPLE_RATE_HZ, TONE_HZ
+from polyai_diag.analysis.audio.spectra import power_of
 from polyai_diag.analysis.audio.tone import measure_tone
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def tone_ratio(heard: Heard) -> float | None:
     frames = heard.sound[: len(heard.sound) // FRAME * FRAME].reshape(-1, FRAME)
     if not len(frames):
         return None
-    power = np.square(np.abs(np.fft.rfft(frames * np.hanning(FRAME).astype(np.float32), axis=1)))
+    power = power_of(np.fft.rfft(frames * np.hanning(FRAME).astype(np.float32), axis=1))
     power[:, :3] = 0  # a constant is no tone
     top = np.argmax(power, axis=1)
     within = np.clip(top[:, None] + np.arange(-2, 3), 0, power.shape[1] - 1)

@@ -14,6 +14,7 @@ from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 from scipy.signal.windows import tukey
 
 from polyai_diag.analysis.audio.signal import SAMPLE_RATE_HZ, SWEEP_HZ, sweep_at
+from polyai_diag.analysis.audio.spectra import power_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,15 +64,15 @@ class SweepResponse:
         heard_sent = rfft(sent * good, self._size)
         heard_received = rfft(received * good, self._size)
         self._cross = heard_received * np.conj(heard_sent) * weight
-        self._received = np.square(np.abs(heard_received)) * weight
-        self._own = np.square(np.abs(heard_sent)) * weight
-        whole = heard_sent if good.all() else rfft(sent, self._size)
-        self._all = np.square(np.abs(whole)) * weight
+        self._received = power_of(heard_received) * weight
+        self._own = power_of(heard_sent) * weight
+        self._all = self._own if good.all() else power_of(rfft(sent, self._size)) * weight
         self.spectrum = self._gated()
 
     def _gated(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return frequencies and decibels; not a number where too little has arrived."""
-        cross, own, whole = (np.abs(self._smooth(x)) for x in (self._cross, self._own, self._all))
+        cross, own = (np.abs(self._smooth(x)) for x in (self._cross, self._own))
+        whole = own if self._all is self._own else np.abs(self._smooth(self._all))
         with np.errstate(divide="ignore", invalid="ignore"):
             decibels = 20 * np.log10(np.maximum(cross / own, 1e-6))
         decibels[own < MEASURED_SHARE * whole] = np.nan

@@ -160,8 +160,10 @@ def _chirp(seconds: float) -> NDArray[np.float32]:
 def sweep_at(t: NDArray[np.float64], seconds: float) -> NDArray[np.float32]:
     """Return the sweep S3 at these times after its start, silent before it and behind it."""
     fades = np.minimum(t / SWEEP_EDGES_S[0], (seconds - t) / SWEEP_EDGES_S[1])
-    inside = swept(np.clip(t, 0, seconds), SWEEP_HZ, seconds)
-    return _scaled(inside * np.sin(np.pi / 2 * np.clip(fades, 0, 1)))
+    sweep = swept(np.clip(t, 0, seconds), SWEEP_HZ, seconds)
+    edges = fades < 1
+    sweep[edges] *= np.sin(np.pi / 2 * np.maximum(fades[edges], 0))
+    return _scaled(sweep)
 
 
 def _tone(seconds: float) -> NDArray[np.float32]:

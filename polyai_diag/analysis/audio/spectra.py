@@ -6,7 +6,7 @@ Which levels are speech is known only at the end; so the spectra are summed by t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.fft import rfft
@@ -32,6 +32,11 @@ TONE_REST = 0.01
 TINY = 1e-15
 
 
+def power_of(spectrum: NDArray[np.complexfloating[Any, Any]]) -> NDArray[Any]:
+    """Return the square of each bin's magnitude, without the root that `abs` would take first."""
+    return np.asarray(np.square(spectrum.real) + np.square(spectrum.imag))
+
+
 class Spectra:
     """Takes frames of shape (channels, frames, samples) and sums their spectra by level."""
 
@@ -44,8 +49,7 @@ class Spectra:
     def take(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
         """Add the next frames, and return their spectra; the power of the channels is averaged."""
         spectrum = rfft(frames * self._window, axis=2)
-        squares = np.square(spectrum.real) + np.square(spectrum.imag)
-        power: NDArray[np.float32] = squares.mean(axis=0) * self._scale
+        power: NDArray[np.float32] = power_of(spectrum).mean(axis=0) * self._scale
         levels = 10 * np.log10(power.sum(axis=1) + TINY)
         classes = np.clip((levels - LOWEST_DB) / CLASS_DB, 0, CLASSES - 1).astype(np.int64)
         self._sums += (np.arange(CLASSES)[:, None] == classes).astype(np.float32) @ power

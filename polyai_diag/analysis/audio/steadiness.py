@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.signal import firwin, resample_poly
 
+from polyai_diag.analysis.audio.decimation import LOW_RATE_HZ, LOW_STEP, decimated
 from polyai_diag.analysis.audio.masking import runs
 from polyai_diag.analysis.audio.signal import SAMPLE_RATE_HZ, SWEEP_HZ, swept_share
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from polyai_diag.analysis.audio.signal import ProbeSignal
     from polyai_diag.analysis.audio.timing import Timing
 
-DECIMATION = 6
+STEP = 2  # of the sound at 16 kHz
 BAND_HZ = (300.0, 3000.0)  # what a telephone passes as well
 BLOCK = 2400  # 50 ms
 SOUNDS_DBFS = -40.0  # of what was sent: quieter blocks are its pauses
@@ -53,7 +54,7 @@ class Gains:
         whole = _sums(heard.good.astype(np.float64), places, BLOCK) == BLOCK
         sides = _within(starts, signal.left.start, signal.right.stop)
         known = whole & ~sides & ~_outside_band(starts, signal) & (sent > 10 ** (SOUNDS_DBFS / 10))
-        received = _powers(_in_band(heard.sound), places)[known]
+        received = _powers(_in_band(heard.low), places)[known]
         self._at = starts[known]
         self._db = 10 * np.log10(np.maximum(received, 1e-12) / sent[known])
         self._is_noise = _within(self._at, signal.noise.start, signal.noise.stop)
@@ -120,19 +121,20 @@ def _known(start: int, timing: Timing) -> bool:
 def _sent(signal: ProbeSignal) -> NDArray[np.float32]:
     """Return what is sent, in the band: the same for every sound that comes back of it."""
     left, right = signal.pcm.T
-    return _in_band((left + right) / 2)
+    return _in_band(decimated((left + right) / 2))
 
 
-def _in_band(sound: NDArray[np.float32]) -> NDArray[np.float32]:
-    taps = firwin(241, BAND_HZ, pass_zero=False, fs=SAMPLE_RATE_HZ).astype(np.float32)
-    return np.asarray(resample_poly(sound, 1, DECIMATION, window=taps))
+def _in_band(low: NDArray[np.float32]) -> NDArray[np.float32]:
+    taps = firwin(81, BAND_HZ, pass_zero=False, fs=LOW_RATE_HZ).astype(np.float32)
+    return np.asarray(resample_poly(low, 1, STEP, window=taps))
 
 
-def _powers(low: NDArray[np.float32], places: NDArray[np.int_]) -> NDArray[np.float64]:
+def _powers(band: NDArray[np.float32], places: NDArray[np.int_]) -> NDArray[np.float64]:
     """Return the mean square of the blocks that begin there, in what the band holds."""
-    size = BLOCK // DECIMATION
-    starts = np.minimum(places // DECIMATION, max(0, len(low) - size))
-    return _sums(np.square(low, dtype=np.float64), starts, size) / size
+    step = LOW_STEP * STEP
+    size = BLOCK // step
+    starts = np.minimum(places // step, max(0, len(band) - size))
+    return _sums(np.square(band, dtype=np.float64), starts, size) / size
 
 
 def _sums(values: NDArray[np.float64], starts: NDArray[np.int_], size: int) -> NDArray[np.float64]:

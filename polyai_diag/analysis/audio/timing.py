@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.fft import irfft, next_fast_len, rfft
-from scipy.signal import find_peaks, firwin, resample_poly
+from scipy.signal import find_peaks, oaconvolve
 
+from polyai_diag.analysis.audio.decimation import LOW_RATE_HZ, LOW_STEP, decimated
 from polyai_diag.analysis.audio.signal import CHIRP_HZ, CHIRP_S, SAMPLE_RATE_HZ, swept_share
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from polyai_diag.analysis.audio.signal import ProbeSignal
 
 CORRELATION_LEAST = 0.5  # a chirp that resembles less than this is not found
-DECIMATION = 3  # chirps end at 7 kHz
 UPSAMPLING = 8
 EXACT_HZ = (1000.0, 6500.0)  # a codec's high-pass delays what lies lower by up to 0.2 ms
 JUMP_LEAST_MS = 0.5  # a smaller step is not told from the codec's own unrest
@@ -91,7 +91,7 @@ def find_chirps(signal: ProbeSignal, heard: Heard, carriers: Carriers | None = N
     A signal turned upside down is found as well: it is heard the same. With `carriers` a change of
     Opus' mode is told from drift.
     """
-    chirp, low = _decimated(signal.chirp), _decimated(heard.sound)
+    chirp, low = decimated(signal.chirp), heard.low
     correlation = _correlation(low, chirp)
     if not len(correlation):
         return _timing([])
@@ -101,9 +101,9 @@ def find_chirps(signal: ProbeSignal, heard: Heard, carriers: Carriers | None = N
     starts = np.asarray(signal.chirp_starts)
     peaks = np.sort(peaks[np.argsort(correlation[peaks])[-PEAKS_MOST * len(starts) :]])
     found = []
-    for number, peak in _matched(starts / DECIMATION, peaks, correlation[peaks]):
+    for number, peak in _matched(starts / LOW_STEP, peaks, correlation[peaks]):
         place = int(peaks[peak])
-        exact = DECIMATION * _refined(low, chirp, place)
+        exact = LOW_STEP * _refined(low, chirp, place)
         found.append((starts[number], exact - starts[number], float(correlation[place])))
     return _timing(found, carriers)
 
@@ -188,17 +188,11 @@ def _ppm(ratio: float | None) -> float | None:
     return None if ratio is None else ratio * 1e6
 
 
-def _decimated(sound: NDArray[np.float32]) -> NDArray[np.float32]:
-    taps = firwin(61, 7400, fs=SAMPLE_RATE_HZ).astype(np.float32)
-    return np.asarray(resample_poly(sound, 1, DECIMATION, window=taps), np.float32)
-
-
 def _correlation(sound: NDArray[np.float32], chirp: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the normalized correlation with the chirp at each start, -1 to 1."""
     if len(sound) < len(chirp):
         return np.zeros(0, np.float32)
-    size = next_fast_len(len(sound) + len(chirp), real=True)
-    raw = irfft(rfft(sound, size) * np.conj(rfft(chirp, size)), size)[: len(sound) - len(chirp) + 1]
+    raw = oaconvolve(sound, chirp[::-1], mode="valid")
     power = np.cumsum(np.square(sound, dtype=np.float64))
     energy = power[len(chirp) - 1 :].copy()
     energy[1:] -= power[: -len(chirp)]
@@ -218,16 +212,16 @@ def _matched(
     pairs = [(i, j) for i in range(len(starts)) for j in range(len(peaks))]
     best: list[tuple[float, int]] = []
     for number, (i, j) in enumerate(pairs):
-        away_s = abs(peaks[j] - starts[i]) * DECIMATION / SAMPLE_RATE_HZ
+        away_s = abs(peaks[j] - starts[i]) / LOW_RATE_HZ
         worth, before = -LATE_PER_S * float(away_s), -1
         for earlier, (k, m) in enumerate(pairs[:number]):
             if k < i and m < j:
                 change = abs((peaks[j] - peaks[m]) - (starts[i] - starts[k]))
-                steady = STEADY_S * SAMPLE_RATE_HZ / DECIMATION
+                steady = STEADY_S * LOW_RATE_HZ
                 steady += DRIFT_MOST * (starts[i] - starts[k])
                 value = best[earlier][0]
                 if change > steady:  # of two that explain as much, the smaller jump
-                    value -= PENALTY + PENALTY_PER_S * DECIMATION * change / SAMPLE_RATE_HZ
+                    value -= PENALTY + PENALTY_PER_S * change / LOW_RATE_HZ
                 worth, before = max((worth, before), (value, earlier))
         best.append((worth + float(heights[j]), before))
     chain: list[tuple[int, int]] = []
@@ -245,7 +239,7 @@ def _refined(low: NDArray[np.float32], chirp: NDArray[np.float32], place: int) -
     heard = low[begins : place + len(chirp) + around]
     size = next_fast_len(len(heard) + len(chirp), real=True)
     cross = rfft(heard.astype(np.float64), size) * np.conj(rfft(chirp.astype(np.float64), size))
-    frequency_hz = np.fft.rfftfreq(size, DECIMATION / SAMPLE_RATE_HZ)
+    frequency_hz = np.fft.rfftfreq(size, 1 / LOW_RATE_HZ)
     cross[(frequency_hz < EXACT_HZ[0]) | (frequency_hz > EXACT_HZ[1])] = 0
     fine = irfft(cross, size * UPSAMPLING)[: (2 * around + 1) * UPSAMPLING]
     top = int(np.argmax(fine))

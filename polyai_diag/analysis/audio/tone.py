@@ -11,6 +11,7 @@ from scipy.fft import next_fast_len, rfft, rfftfreq
 from scipy.signal.windows import blackmanharris
 
 from polyai_diag.analysis.audio.signal import SAMPLE_RATE_HZ, TONE_HZ
+from polyai_diag.analysis.audio.spectra import power_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,7 +87,7 @@ def _spectrum(
     """Return frequencies and mean squares: their sum is the piece's own, where it is even."""
     window = _window(len(piece))
     size = next_fast_len(len(piece), real=True)
-    power = np.square(np.abs(rfft(piece * window, size))) * 2 / size / np.sum(np.square(window))
+    power = power_of(rfft(piece * window, size)) * 2 / size / np.sum(np.square(window))
     return rfftfreq(size, 1 / SAMPLE_RATE_HZ), power
 
 
