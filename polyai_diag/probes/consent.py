@@ -58,7 +58,7 @@ class Consent:
         self.started_s = self.answered_s = 0.0
         self.sent = 0
         self.round_trips_ms: list[float] = []
-        self.checks_ms: list[float | None] = []  # whoever asked; None: no answer
+        self.checks_ms: list[float | None] = []  # None: no answer
         self.set_aside = 0  # checks that nothing can be told from: this machine was busy
         self._late_s, self._due_s = 0.0, math.inf
 
@@ -93,22 +93,30 @@ class Consent:
         arrivals = self._packets.arrivals
         return arrivals[-1].arrival_s if arrivals else self.started_s
 
+    async def ask(self) -> float | None:
+        """Ask once, and keep what came of it. Return the round trip in ms, None without an answer.
+
+        Where this program was so busy that the answer may have lain unread, it is set aside.
+        """
+        took_ms = None
+        asked_s, late_s = time.monotonic(), self._own_lateness_s()
+        with contextlib.suppress(OSError):
+            self.sent += 1
+            took_ms = await taps.check_pair(self._pc, resends=RESENDS) * 1000
+            self.answered_s = time.monotonic()
+            if len(self.round_trips_ms) < MAX_ROUND_TRIPS:
+                self.round_trips_ms.append(took_ms)
+        waited_ms = 1000 * (time.monotonic() - asked_s)
+        own_ms = 1000 * (self._own_lateness_s() - late_s)
+        if waited_ms >= RESEND_MS > waited_ms - own_ms:
+            self.set_aside += 1
+        elif len(self.checks_ms) < MAX_ROUND_TRIPS:
+            self.checks_ms.append(took_ms)
+        return took_ms
+
     async def _check(self) -> None:
         while True:
-            took_ms = None
-            asked_s, late_s = time.monotonic(), self._own_lateness_s()
-            with contextlib.suppress(OSError):
-                self.sent += 1
-                took_ms = await taps.check_pair(self._pc, resends=RESENDS) * 1000
-                self.answered_s = time.monotonic()
-                if len(self.round_trips_ms) < MAX_ROUND_TRIPS:
-                    self.round_trips_ms.append(took_ms)
-            waited_ms = 1000 * (time.monotonic() - asked_s)
-            own_ms = 1000 * (self._own_lateness_s() - late_s)
-            if waited_ms >= RESEND_MS > waited_ms - own_ms:
-                self.set_aside += 1
-            elif len(self.checks_ms) < MAX_ROUND_TRIPS:
-                self.checks_ms.append(took_ms)
+            await self.ask()
             await asyncio.sleep(CHECK_EVERY_S)
 
     async def _pulse(self) -> None:

@@ -43,7 +43,7 @@ class Loudness:
         if not block.size:
             return
         weighted, self._state = sosfilt(self._sections, block, axis=1, zi=self._state)
-        energy = self._gains @ np.square(weighted, out=weighted)
+        energy = np.einsum("c,cs->s", self._gains, np.square(weighted, out=weighted))
         ends = self._ends(self._taken, self._taken + len(energy))
         sums = np.add.reduceat(energy, np.concatenate([[0], ends[ends < len(energy)]]))
         sums[0] += self._open

@@ -52,7 +52,10 @@ class Spectra:
         power: NDArray[np.float32] = power_of(spectrum).mean(axis=0) * self._scale
         levels = 10 * np.log10(power.sum(axis=1) + TINY)
         classes = np.clip((levels - LOWEST_DB) / CLASS_DB, 0, CLASSES - 1).astype(np.int64)
-        self._sums += (np.arange(CLASSES)[:, None] == classes).astype(np.float32) @ power
+        # No product of matrices: a BLAS wakes every core for one, and they spend as much waiting.
+        order = np.argsort(classes, kind="stable")
+        present, firsts = np.unique(classes[order], return_index=True)
+        self._sums[present] += np.add.reduceat(power[order], firsts, axis=0)
         self._counts += np.bincount(classes, minlength=CLASSES)
         return power
 
