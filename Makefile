@@ -10,7 +10,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; 
 	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	&& { echo $$p; break; }; done)
 
-.PHONY: help demo lab test lint types matrix soak bench notebooks screenshots clean
+.PHONY: help demo lab test coverage ready lint types matrix soak bench notebooks screenshots clean
 
 help:
 	@echo "make demo                    diagnose a sandbox call on this machine: report.html, report.json"
@@ -19,6 +19,7 @@ help:
 	@echo "make notebooks               run them all, and keep what they give"
 	@echo "make screenshots             pictures of them, of the page and of a report: docs/pictures"
 	@echo "make test                    lint, types and every test"
+	@echo "make coverage                every test, and which lines of ours they reach"
 	@echo "make matrix | soak | bench   what takes longer; exit 1 on a missed figure"
 
 demo: .venv/.core
@@ -27,13 +28,16 @@ demo: .venv/.core
 lab: .venv/.lab
 	$(BIN)/polyai-diag lab
 
-test: .venv/.test .venv/mitmproxy .venv/pystun3
+# Without --cov: it doubles the CPU time, and a machine that is busy fails limits in time.
+test: ready lint
+	$(BIN)/python -m pytest $(AT_ONCE)
+
+coverage: ready
+	$(BIN)/python -m pytest $(AT_ONCE) --cov --cov-report=term
+
+ready: .venv/.test .venv/mitmproxy .venv/pystun3
 	@tools/system-packages
 	@$(MAKE) --no-print-directory .venv/axe
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/python -m pytest $(AT_ONCE) --cov --cov-report=term
 
 lint types: .venv/.test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
