@@ -5,7 +5,8 @@ it encodes the sound, once, and sends it, protects and takes packets, answers RT
 of consent. What comes before, and the analysis after, is not.
 
 Beside it, in the same run, an ordinary call of aiortc's: it is given frames, encodes each when its
-time has come, and decodes what arrives.
+time has come, and decodes what arrives. The figure promised is 4 % of a core, where an ordinary
+call costs 6 to 8; on a slower machine both cost more, so their ratio is what is judged.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from tests.bench.here import sandbox
 if TYPE_CHECKING:
     from polyai_diag.probes.ice import Call
 
+PROMISED_PERCENT, ORDINARY_PERCENT = 4.0, 7.0
 RECEIVED_LEAST = 0.98  # of the packets sent: a call that carries nothing costs nothing
 
 
@@ -129,13 +131,12 @@ def figures() -> list[Figure]:
         cpu_s, encoding_s, took_s = _measured(described)
         ordinary_s, _, its_s = _measured(described, "ordinary")
     percent, ordinary_percent = 100 * cpu_s / took_s, 100 * ordinary_s / its_s
-    how = f"{cpu_s:.2f} s in {took_s:.1f} s, of these {encoding_s:.2f} to encode; analysis apart"
-    share = 100 * percent / ordinary_percent
-    beside = f"an ordinary call costs {ordinary_percent:.1f} % in the same run"
-    return [
-        Figure("CPU of a call, of one core", percent, 4, "%", how),
-        Figure("CPU of a call, of an ordinary one of aiortc's", share, 65, "%", beside),
-    ]
+    how = (
+        f"{percent:.1f} % of a core here, an ordinary call {ordinary_percent:.1f} %; "
+        f"{cpu_s:.2f} s in {took_s:.1f} s, of these {encoding_s:.2f} to encode; analysis apart"
+    )
+    share, most = 100 * percent / ordinary_percent, 100 * PROMISED_PERCENT / ORDINARY_PERCENT
+    return [Figure("CPU of a call, of an ordinary one of aiortc's", share, most, "%", how)]
 
 
 def main() -> int:
