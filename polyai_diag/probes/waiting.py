@@ -58,8 +58,9 @@ async def to_its_end(closing: Coroutine[Any, Any, None]) -> None:
             await asyncio.wait([task])
         except asyncio.CancelledError as exc:
             cancelled = exc
+    failed = None if task.cancelled() else task.exception()  # looked at in either case
     if cancelled is not None:
-        raise cancelled
+        raise cancelled from failed
     task.result()
 
 

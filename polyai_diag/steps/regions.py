@@ -7,7 +7,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from polyai_diag.probes.proxy import proxy_for, proxy_name
-from polyai_diag.probes.waiting import to_its_end
 from polyai_diag.steps.reach import STAGES, Reach
 from polyai_diag.target import REGIONS, Target
 
@@ -48,7 +47,7 @@ async def _ask(target: Target, walk: Walk, trace: Trace) -> dict[str, Json]:
         reach = Reach(own, part)
         reached = await reach.run()
     finally:
-        await to_its_end(own.close())
+        await own.close()
     broken = next((o for o in part.observations if _broke(o)), None)
     return {
         "region": target.region,

@@ -154,7 +154,10 @@ class Walk:
         )
 
     async def close(self) -> None:
-        """Say `close`, hang up and give everything back, in bounded time."""
+        """Say `close`, hang up and give everything back, in bounded time, whoever is cancelled."""
+        await to_its_end(self._close())
+
+    async def _close(self) -> None:
         call, self.call = self.call, None
         signaling, self.signaling = self.signaling, None
         closing = [asyncio.create_task(t.close()) for t in (signaling, call) if t is not None]
@@ -176,5 +179,5 @@ async def run_check(check: Check, step: str, target: Target) -> StepResult:
     try:
         await check(walk, trace)
     finally:
-        await to_its_end(walk.close())
+        await walk.close()
     return trace.result()

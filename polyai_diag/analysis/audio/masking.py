@@ -117,7 +117,4 @@ def one_channel(received: NDArray[np.float32]) -> NDArray[np.float32]:
     ]
     if not alive:
         return np.ascontiguousarray(loudest)
-    together = np.array(alive[0])
-    for side in alive[1:]:
-        together += side
-    return np.asarray(together / len(alive), np.float32)
+    return np.asarray(sum(alive) / len(alive), np.float32)

@@ -87,12 +87,11 @@ class Quiet:
         It is not where no piece is long enough to tell a harmonic from what lies beside it, nor
         where the response at a fundamental was lost.
         """
-        nothing = np.empty((1, 0), np.float32)
-        longest = max(self._sides, key=np.size, default=nothing)  # alone, for its resolution
-        samples = longest.shape[1]
-        if samples < HUM_PIECE_LEAST:
+        long_enough = [sides for sides in self._sides if sides.shape[1] >= HUM_PIECE_LEAST]
+        if not long_enough:
             return None, False
-        spectrum = _spectrum(longest, np.hanning(samples), HUM_GRID)
+        longest = max(long_enough, key=np.size)  # alone, for its resolution
+        spectrum = _spectrum(longest, np.hanning(longest.shape[1]), HUM_GRID)
         found = [(*_comb(*spectrum, mains_hz, response), mains_hz) for mains_hz in MAINS_HZ]
         known, doubtful, mains_hz = max(found, key=lambda comb: comb[0] + comb[1])
         if decibels(known + doubtful) <= HUM_LEAST_DBFS:

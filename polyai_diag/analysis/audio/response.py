@@ -71,8 +71,7 @@ class SweepResponse:
 
     def _gated(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return frequencies and decibels; not a number where too little has arrived."""
-        cross, own = (np.abs(self._smooth(x)) for x in (self._cross, self._own))
-        whole = own if self._all is self._own else np.abs(self._smooth(self._all))
+        cross, own, whole = (np.abs(self._smooth(x)) for x in (self._cross, self._own, self._all))
         with np.errstate(divide="ignore", invalid="ignore"):
             decibels = 20 * np.log10(np.maximum(cross / own, 1e-6))
         decibels[own < MEASURED_SHARE * whole] = np.nan
